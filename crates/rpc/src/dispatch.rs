@@ -1,0 +1,118 @@
+//! The method table, and the gate before each method: tier, then rate.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::LazyLock;
+
+use serde_json::value::RawValue;
+
+use crate::answer::Answer;
+use crate::auth::Caller;
+use crate::door::Dialect;
+use crate::error::{CallError, RateLimited, TierTooLow};
+use crate::limit::{Allowance, Now};
+use crate::methods::{discover, get_assets_by_authority, get_assets_by_group, get_health};
+use crate::server::App;
+use crate::tiers::Category;
+
+/// A method.
+pub(crate) struct Method {
+    pub(crate) name: &'static str,
+    aliases: &'static [&'static str],
+    pub(crate) category: Category,
+    pub(crate) run: Run,
+}
+
+type Run = for<'a> fn(Context<'a>) -> Pin<Box<dyn Future<Output = Result<Answer, CallError>> + Send + 'a>>;
+
+/// What a method is called with. That there is a caller is proven by [`Method::admit`].
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) dialect: Dialect,
+    pub(crate) params: Option<&'a RawValue>,
+}
+
+/// A method's names, for documents and tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MethodInfo {
+    /// The name in documents.
+    pub name: &'static str,
+    /// Other names that are served.
+    pub aliases: &'static [&'static str],
+    /// The category that its calls count in.
+    pub category: &'static str,
+}
+
+/// Every method there is.
+static METHODS: [Method; 4] = [
+    Method {
+        name: "getAssetsByGroup",
+        aliases: &["get_assets_by_group"],
+        category: Category::SolDas,
+        run: |context| Box::pin(get_assets_by_group::call(context)),
+    },
+    Method {
+        name: "getAssetsByAuthority",
+        aliases: &["get_assets_by_authority"],
+        category: Category::SolDas,
+        run: |context| Box::pin(get_assets_by_authority::call(context)),
+    },
+    Method {
+        name: "getHealth",
+        aliases: &["get_health"],
+        category: Category::SolDas,
+        run: |context| Box::pin(get_health::call(context)),
+    },
+    Method {
+        name: "rpc.discover",
+        aliases: &[],
+        category: Category::SolDas,
+        run: |context| Box::pin(discover::call(context)),
+    },
+];
+
+static BY_NAME: LazyLock<HashMap<&'static str, &'static Method>> = LazyLock::new(|| {
+    METHODS
+        .iter()
+        .flat_map(|method| method.aliases.iter().chain([&method.name]).map(move |name| (*name, method)))
+        .collect()
+});
+
+/// The method table, without the functions.
+pub fn methods() -> impl Iterator<Item = MethodInfo> {
+    METHODS.iter().map(|method| MethodInfo {
+        name: method.name,
+        aliases: method.aliases,
+        category: method.category.name(),
+    })
+}
+
+/// The method of this name or alias.
+pub(crate) fn find(name: &str) -> Option<&'static Method> {
+    BY_NAME.get(name).copied()
+}
+
+impl Method {
+    /// Lets a caller in, or says why not. One call is taken out of the caller's bucket.
+    pub(crate) fn admit(&self, app: &App, caller: &Caller, now: Now) -> (Result<(), CallError>, Option<Allowance>) {
+        let required = app.tiers.required(self.category);
+        if caller.tier < required {
+            let refused = TierTooLow {
+                method: self.name,
+                category: self.category.name(),
+                current_tier: app.tiers.name(caller.tier).to_owned(),
+                required_tier: app.tiers.name(required).to_owned(),
+            };
+            return (Err(CallError::TierTooLow(refused)), caller.bucket(self.category).peek(now));
+        }
+        match caller.bucket(self.category).take(now) {
+            Ok(allowance) => (Ok(()), allowance),
+            Err(refusal) => {
+                let tier = app.tiers.name(caller.tier).to_owned();
+                let limited = RateLimited { category: self.category.name(), tier, refusal };
+                (Err(CallError::RateLimited(limited)), Some(refusal.allowance))
+            }
+        }
+    }
+}

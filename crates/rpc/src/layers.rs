@@ -1,0 +1,172 @@
+//! What every request gets: an id, CORS, an encoding, and an answer even when something panics.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use rand::Rng;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::predicate::SizeAbove;
+use tower_http::compression::{CompressionLayer, CompressionLevel};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+
+use crate::error;
+use crate::server::App;
+use crate::settings::CorsSettings;
+
+/// Names a request in logs, in the answer's `x-request-id`, and to whoever asks what went wrong.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) Arc<str>);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A client's own request id is taken if it is no longer than this.
+const REQUEST_ID_CHARS_MAX: usize = 64;
+
+/// Headers that scripts in browsers may read.
+const EXPOSED: [HeaderName; 5] = [
+    header::RETRY_AFTER,
+    HeaderName::from_static("x-ratelimit-limit"),
+    HeaderName::from_static("x-ratelimit-remaining"),
+    HeaderName::from_static("x-ratelimit-reset"),
+    REQUEST_ID,
+];
+
+/// The encodings that are offered, the best first.
+const ENCODINGS: [&str; 2] = ["zstd", "gzip"];
+
+/// Puts the layers around the routes; the last one here is the first to see a request.
+pub(crate) fn around(routes: Router, app: &Arc<App>) -> Router {
+    let compression = &app.settings.compression;
+    let mut router = routes.layer(CatchPanicLayer::custom(panicked));
+    if compression.enabled {
+        let compress = CompressionLayer::new()
+            .quality(CompressionLevel::Fastest)
+            .compress_when(SizeAbove::new(compression.bytes_min));
+        router = router.layer(compress).layer(middleware::from_fn(choose_encoding));
+    }
+    router.layer(cors(&app.settings.cors)).layer(middleware::from_fn_with_state(Arc::clone(app), frame))
+}
+
+/// The request id, in and out; and, while the server drains, the hint to come back on another connection.
+async fn frame(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let id = request
+        .headers()
+        .get(REQUEST_ID)
+        .and_then(|value| value.to_str().ok())
+        .filter(|id| is_request_id(id))
+        .map_or_else(|| format!("req_{:016x}", rand::rng().random::<u64>()), str::to_owned);
+    let id = RequestId(id.into());
+    request.extensions_mut().insert(id.clone());
+    let mut response = next.run(request).await;
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    if app.is_draining() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+fn is_request_id(id: &str) -> bool {
+    !id.is_empty()
+        && id.len() <= REQUEST_ID_CHARS_MAX
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
+fn cors(settings: &CorsSettings) -> CorsLayer {
+    let origins = if settings.origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(settings.origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
+    };
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST, Method::OPTIONS])
+        // `*` would not cover `authorization`.
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(EXPOSED)
+        .max_age(Duration::from_secs(settings.max_age_seconds))
+}
+
+/// Leaves the one encoding that we choose in `accept-encoding`: by the client's weights, then by our order.
+async fn choose_encoding(mut request: Request, next: Next) -> Response {
+    let chosen = preferred(request.headers());
+    request.headers_mut().remove(header::ACCEPT_ENCODING);
+    if let Some(encoding) = chosen {
+        request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    next.run(request).await
+}
+
+fn preferred(headers: &HeaderMap) -> Option<&'static str> {
+    let accepted: Vec<(String, f32)> = headers
+        .get_all(header::ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(weighted)
+        .collect();
+    let weight = |name: &str| accepted.iter().find(|(token, _)| token == name).map(|(_, weight)| *weight);
+    let any = weight("*").unwrap_or(0.0);
+    let identity = weight("identity").unwrap_or(0.0);
+    ENCODINGS
+        .into_iter()
+        .map(|name| (name, weight(name).unwrap_or(any)))
+        .filter(|(_, weight)| *weight > 0.0 && *weight >= identity)
+        .reduce(|best, next| if next.1 > best.1 { next } else { best })
+        .map(|(name, _)| name)
+}
+
+/// An entry of `accept-encoding` and its weight, 1 where none is said.
+fn weighted(entry: &str) -> (String, f32) {
+    let (name, parameters) = entry.split_once(';').unwrap_or((entry, ""));
+    let weight = parameters.trim().strip_prefix("q=").map_or(1.0, |weight| weight.trim().parse().unwrap_or(0.0));
+    (name.trim().to_ascii_lowercase(), weight)
+}
+
+/// The last resort: a call's own panic has become an error with its id long before.
+#[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
+fn panicked(cause: Box<dyn Any + Send>) -> Response {
+    let text = cause.downcast_ref::<&str>().copied().or(cause.downcast_ref::<String>().map(String::as_str));
+    tracing::error!("a request panicked: {}", text.unwrap_or("?"));
+    error::http(StatusCode::INTERNAL_SERVER_ERROR, "An unexpected error occurred on the server.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_encoding_that_a_client_takes() {
+        for (accepts, expected) in [
+            ("", None),
+            ("gzip, deflate", Some("gzip")),
+            ("gzip, deflate, br, zstd", Some("zstd")),
+            ("zstd;q=0.5, gzip", Some("gzip")),
+            ("zstd;q=0, gzip;q=0", None),
+            ("*", Some("zstd")),
+            ("*;q=0.1, zstd;q=0", Some("gzip")),
+            ("identity", None),
+            ("identity, gzip;q=0.5", None),
+            ("br", None),
+            ("GZIP ; q=0.3", Some("gzip")),
+        ] {
+            let headers = [(header::ACCEPT_ENCODING, HeaderValue::from_static(accepts))].into_iter().collect();
+            assert_eq!(preferred(&headers), expected, "{accepts}");
+        }
+    }
+
+    #[test]
+    fn request_ids_are_bounded() {
+        assert!(is_request_id("req_1.a-B"));
+        for id in ["", "a b", "a\"b", "ä", &"a".repeat(65)] {
+            assert!(!is_request_id(id), "{id}");
+        }
+    }
+}

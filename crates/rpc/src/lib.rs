@@ -1,0 +1,35 @@
+//! The JSON-RPC server: doors, keys, limits, dialects, methods.
+//!
+//! A request's way, file by file: `server` (sockets), `layers` (what every request gets), `door` (which
+//! provider's dialect, which credential), `envelope` (JSON-RPC), `auth` (who calls), `dispatch` (the method
+//! table), `methods/*` (params to plan to answer), `error` (every error body there is).
+
+mod access_log;
+mod answer;
+mod auth;
+mod cursor;
+mod dispatch;
+mod door;
+mod entry;
+mod envelope;
+mod error;
+mod key;
+mod layers;
+mod limit;
+mod methods;
+mod pages;
+mod params;
+mod server;
+mod settings;
+mod tiers;
+
+pub use dispatch::{MethodInfo, methods};
+pub use door::Dialect;
+pub use key::ApiKey;
+pub use pages::openrpc;
+pub use server::Server;
+pub use settings::{
+    AuthSettings, CompressionSettings, CorsSettings, ErrorStyle, HeliusSettings, HttpStatus, InfuraSettings, Limit,
+    RpcSettings, ServerSettings, Settings, TierSettings, TriportSettings, UnknownList,
+};
+pub use tiers::{TierError, Tiers};

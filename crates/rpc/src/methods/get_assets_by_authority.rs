@@ -1,0 +1,29 @@
+//! `getAssetsByAuthority`: the assets that an authority may change.
+
+use vitrine_model::ListKind;
+use vitrine_store::ListRef;
+
+use super::list::{self, Wanted};
+use crate::answer::Answer;
+use crate::dispatch::Context;
+use crate::error::{CallError, InvalidParams};
+use crate::params::args::{Args, Field, field};
+use crate::params::list::{ListParams, TAIL};
+
+/// The fields in positional order.
+const FIELDS: [Field; 8] =
+    [field("authorityAddress"), TAIL[0], TAIL[1], TAIL[2], TAIL[3], TAIL[4], TAIL[5], TAIL[6]];
+
+/// Answers the method.
+pub(crate) async fn call(context: Context<'_>) -> Result<Answer, CallError> {
+    let wanted = parse(&context)?;
+    list::answer(&context, wanted).await
+}
+
+fn parse(context: &Context<'_>) -> Result<Wanted, InvalidParams> {
+    let strict = context.app.settings.rpc.strict_params;
+    let args = Args::parse(context.params, &FIELDS, strict)?;
+    let value = args.pubkey("authorityAddress")?.as_bytes().to_vec();
+    let list = ListRef { kind: ListKind::Authority, key: String::new(), value };
+    Ok(Wanted { list, may_widen: false, params: ListParams::parse(&args, context.dialect, strict)? })
+}

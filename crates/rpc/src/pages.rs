@@ -1,0 +1,86 @@
+//! What is served without a key: a page for a person, health, readiness, status, the OpenRPC document.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use serde_json::json;
+
+use crate::answer::Payload;
+use crate::error;
+use crate::server::App;
+
+/// How long `/ready` and `/status` wait for the database.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+const OPENRPC: &str = include_str!("../openrpc.json");
+const HOME: &str = include_str!("../home.html");
+
+/// The OpenRPC document: what `rpc.discover` and `GET /openrpc.json` answer.
+pub fn openrpc() -> &'static str {
+    OPENRPC
+}
+
+/// `GET /`
+pub(crate) async fn home(headers: HeaderMap) -> Response {
+    let wants_json = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("application/json") && !accept.contains("text/html"));
+    if wants_json {
+        let body = json!({
+            "name": "vitrine",
+            "version": env!("CARGO_PKG_VERSION"),
+            "openrpc": "/openrpc.json", "health": "/health", "ready": "/ready", "status": "/status",
+        });
+        return error::json_response(StatusCode::OK, body.to_string().into());
+    }
+    Html(HOME).into_response()
+}
+
+/// `GET /health`: the process is alive; no question to anybody.
+pub(crate) async fn health() -> &'static str {
+    "ok"
+}
+
+/// `GET /ready`: whether calls can be answered, and if not, why.
+pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
+    let mut reasons = Vec::new();
+    if app.is_draining() {
+        reasons.push("the server is shutting down");
+    }
+    if !matches!(tokio::time::timeout(PATIENCE, app.store.ping()).await, Ok(Ok(()))) {
+        reasons.push("the database does not answer");
+    }
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = json!({ "ready": reasons.is_empty(), "reasons": reasons });
+    let mut response = error::json_response(status, body.to_string().into());
+    error::retry_after(&mut response, (!reasons.is_empty()).then_some(1));
+    response
+}
+
+/// `GET /status`: what is indexed, up to where.
+pub(crate) async fn status(State(app): State<Arc<App>>) -> Response {
+    let (connections, idle) = app.store.read_connections();
+    let index = tokio::time::timeout(PATIENCE, app.store.status()).await;
+    let index = index.ok().and_then(Result::ok);
+    let body = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime_seconds": app.started.elapsed().as_secs(),
+        "draining": app.is_draining(),
+        "database": { "reachable": index.is_some(), "connections": connections, "idle": idle },
+        "last_indexed_slot": index.map(|index| index.last_indexed_slot),
+        // No live source states the chain's head yet: the lag behind it is not known.
+        "lag_slots": null,
+        "assets": index.map(|index| index.assets),
+        "migrations": index.map(|index| index.migrations),
+    });
+    error::json_response(StatusCode::OK, body.to_string().into())
+}
+
+/// `GET /openrpc.json`
+pub(crate) async fn document() -> Response {
+    error::json_response(StatusCode::OK, Payload::from(OPENRPC))
+}

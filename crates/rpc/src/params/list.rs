@@ -1,0 +1,290 @@
+//! What all lists are asked with: order, page, display options. Pure.
+
+use vitrine_model::Pubkey;
+use vitrine_store::{Direction, Position, Sort, Start};
+
+use super::args::{Args, Field, field, pubkey};
+use crate::cursor;
+use crate::door::Dialect;
+use crate::error::InvalidParams;
+
+/// The most items of a page, and how many there are when nothing is said (decisions.md 1, "limit").
+pub(crate) const LIMIT_MAX: u32 = 1000;
+
+/// The fields that end every list method's parameters, in positional order (reference.md 1.1).
+pub(crate) const TAIL: [Field; 7] = [
+    field("sortBy"),
+    field("limit"),
+    field("page"),
+    field("before"),
+    field("after"),
+    Field { name: "options", aliases: &["displayOptions"] },
+    field("cursor"),
+];
+
+const SORT_BY: [Field; 2] = [field("sortBy"), field("sortDirection")];
+
+const OPTIONS: [Field; 5] = [
+    field("showUnverifiedCollections"),
+    field("showCollectionMetadata"),
+    field("showGrandTotal"),
+    field("showFungible"),
+    field("showInscription"),
+];
+
+/// Options that official SDKs send and that mean nothing in a list: known, so that strictness lets them pass.
+const OTHER_OPTIONS: [Field; 6] = [
+    field("showZeroBalance"),
+    field("showRawData"),
+    field("showNativeBalance"),
+    field("requireFullIndex"),
+    field("showSystemMetadata"),
+    field("showClosedAccounts"),
+];
+
+const ONE_MODE: &str = "Pagination Error. Only one pagination parameter supported per query.";
+const NO_MODE: &str = "Pagination Error. No Pagination Method Selected";
+const LIMIT_TOO_LARGE: &str = "Pagination Error. Limit should not be greater than 1000.";
+const ONLY_BY_ID: &str =
+    "Pagination Sorting Error. Only sorting based on id is supported for this pagination option.";
+
+/// A list's page as it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ListParams {
+    pub(crate) sort: Sort,
+    pub(crate) direction: Direction,
+    pub(crate) limit: u32,
+    pub(crate) mode: Mode,
+    pub(crate) options: Options,
+}
+
+/// How a page is chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Nothing is said: the beginning.
+    Beginning,
+    /// By number, from 1.
+    Page(u32),
+    /// Within bounds, each with the text that it came as.
+    Range { after: Option<(String, Pubkey)>, before: Option<(String, Pubkey)> },
+    /// Behind a cursor.
+    Cursor(Position),
+}
+
+/// `options`, also spelled `displayOptions`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    pub(crate) show_unverified_collections: bool,
+    pub(crate) show_collection_metadata: bool,
+    pub(crate) show_grand_total: bool,
+    pub(crate) show_fungible: bool,
+    pub(crate) show_inscription: bool,
+}
+
+impl ListParams {
+    /// Reads the fields of [`TAIL`].
+    pub(crate) fn parse(args: &Args<'_>, dialect: Dialect, strict: bool) -> Result<Self, InvalidParams> {
+        let limit = args.optional("limit")?.unwrap_or(LIMIT_MAX);
+        if limit > LIMIT_MAX {
+            return Err(InvalidParams::rule("limit", LIMIT_TOO_LARGE));
+        }
+        let (sort, by_id, stated) = sort_by(args, strict)?;
+        let before = text(args, "before")?;
+        let after = text(args, "after")?;
+        let direction = stated.unwrap_or(match (&after, &before) {
+            // Walking on by the last id works both ways without saying the direction.
+            (Some(_), None) => Direction::Asc,
+            _ => Direction::Desc,
+        });
+        let mode = Mode::parse(args, (before, after), (sort, direction), by_id, dialect)?;
+        let options = args.raw("options").map(|raw| Options::parse(raw, strict)).transpose()?.unwrap_or_default();
+        Ok(Self { sort, direction, limit, mode, options })
+    }
+
+    /// Where the page starts.
+    pub(crate) fn start(&self) -> Start {
+        match &self.mode {
+            Mode::Beginning => Start::Offset(0),
+            Mode::Page(page) => Start::Offset(u64::from(page - 1) * u64::from(self.limit)),
+            Mode::Range { after, before } => Start::Range {
+                after: after.as_ref().map(|(_, id)| *id),
+                before: before.as_ref().map(|(_, id)| *id),
+            },
+            Mode::Cursor(position) => Start::Behind(*position),
+        }
+    }
+}
+
+impl Mode {
+    fn parse(
+        args: &Args<'_>,
+        (before, after): (Option<String>, Option<String>),
+        (sort, direction): (Sort, Direction),
+        by_id: bool,
+        dialect: Dialect,
+    ) -> Result<Self, InvalidParams> {
+        let cursor = text(args, "cursor")?;
+        let bounded = before.is_some() || after.is_some();
+        let page = match args.optional::<u32>("page")? {
+            // Two official clients always send a page, 1 or 0 where they mean none.
+            Some(0 | 1) if bounded || cursor.is_some() => None,
+            Some(_) if bounded || cursor.is_some() => return Err(InvalidParams::rule("page", ONE_MODE)),
+            Some(0) if dialect == Dialect::Helius => None,
+            Some(0) => return Err(InvalidParams::rule("page", NO_MODE)),
+            page => page,
+        };
+        match (cursor, page) {
+            (Some(_), _) if bounded => Err(InvalidParams::rule("cursor", ONE_MODE)),
+            (Some(text), _) => cursor::decode(&text, sort, direction)
+                .map(Self::Cursor)
+                .ok_or_else(|| InvalidParams::rule("cursor", format!("Cursor Validation Err: {text} is invalid"))),
+            (None, _) if bounded && !by_id => Err(InvalidParams::rule("sortBy", ONLY_BY_ID)),
+            (None, _) if bounded => Ok(Self::Range { after: bound("after", after)?, before: bound("before", before)? }),
+            (None, Some(page)) => Ok(Self::Page(page)),
+            (None, None) if dialect == Dialect::Triport => Ok(Self::Page(1)),
+            (None, None) => Ok(Self::Beginning),
+        }
+    }
+}
+
+impl Options {
+    fn parse(raw: &serde_json::value::RawValue, strict: bool) -> Result<Self, InvalidParams> {
+        let fields: Vec<Field> = OPTIONS.into_iter().chain(OTHER_OPTIONS).collect();
+        let args = Args::nested(raw, "options.", &fields, strict)?;
+        Ok(Self {
+            show_unverified_collections: args.flag("showUnverifiedCollections")?,
+            show_collection_metadata: args.flag("showCollectionMetadata")?,
+            show_grand_total: args.flag("showGrandTotal")?,
+            show_fungible: args.flag("showFungible")?,
+            show_inscription: args.flag("showInscription")?,
+        })
+    }
+}
+
+/// The sort, whether it is `id` by name, and the direction if it is said.
+fn sort_by(args: &Args<'_>, strict: bool) -> Result<(Sort, bool, Option<Direction>), InvalidParams> {
+    let Some(raw) = args.raw("sortBy") else { return Ok((Sort::Id, true, None)) };
+    let args = Args::nested(raw, "sortBy.", &SORT_BY, strict)?;
+    let (sort, by_id) = match args.optional::<String>("sortBy")?.as_deref() {
+        None | Some("id" | "key") => (Sort::Id, true),
+        // "a stable order of the server's choice"
+        Some("none") => (Sort::Id, false),
+        Some("created") => (Sort::Created, false),
+        Some("updated" | "recent_action" | "recentAction") => (Sort::Updated, false),
+        Some(other) => {
+            let reason = format!(
+                "unknown variant `{other}`, expected one of `id`, `created`, `updated`, `recent_action`, `none`"
+            );
+            return Err(InvalidParams::shape("sortBy.sortBy", reason));
+        }
+    };
+    let direction = match args.optional::<String>("sortDirection")?.as_deref() {
+        None => None,
+        Some("asc") => Some(Direction::Asc),
+        Some("desc") => Some(Direction::Desc),
+        Some(other) => {
+            let reason = format!("unknown variant `{other}`, expected `asc` or `desc`");
+            return Err(InvalidParams::shape("sortBy.sortDirection", reason));
+        }
+    };
+    Ok((sort, by_id, direction))
+}
+
+/// A text field; an empty one is an absent one.
+fn text(args: &Args<'_>, name: &str) -> Result<Option<String>, InvalidParams> {
+    Ok(args.optional::<String>(name)?.filter(|text| !text.is_empty()))
+}
+
+fn bound(name: &str, text: Option<String>) -> Result<Option<(String, Pubkey)>, InvalidParams> {
+    text.map(|text| pubkey(name, &text).map(|id| (text, id))).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use serde_json::value::RawValue;
+    use vitrine_model::Slot;
+
+    use super::*;
+
+    fn parse(json: &str, dialect: Dialect) -> Result<ListParams, InvalidParams> {
+        let raw = RawValue::from_string(json.to_owned()).unwrap();
+        ListParams::parse(&Args::parse(Some(&raw), &TAIL, false).unwrap(), dialect, false)
+    }
+
+    fn mode(json: &str, dialect: Dialect) -> Result<Mode, String> {
+        parse(json, dialect).map(|params| params.mode).map_err(|error| format!("{}: {}", error.field, error.reason))
+    }
+
+    #[test]
+    fn pages_beside_bounds_and_cursors() {
+        let id = Pubkey::from_bytes([7; 32]);
+        let after = Mode::Range { after: Some((id.to_string(), id)), before: None };
+        let cursor = Mode::Cursor(Position { slot: Slot::default(), id });
+        for dialect in [Dialect::Helius, Dialect::Infura, Dialect::Triport] {
+            for page in ["", r#","page":0"#, r#","page":1"#, r#","page":null"#] {
+                assert_eq!(mode(&format!(r#"{{"after":"{id}"{page}}}"#), dialect), Ok(after.clone()));
+                assert_eq!(mode(&format!(r#"{{"cursor":"{id}"{page}}}"#), dialect), Ok(cursor.clone()));
+            }
+            for other in ["after", "before", "cursor"] {
+                let both = mode(&format!(r#"{{"{other}":"{id}","page":2}}"#), dialect);
+                assert_eq!(both, Err(format!("page: {ONE_MODE}")));
+            }
+            let both = mode(&format!(r#"{{"after":"{id}","cursor":"{id}"}}"#), dialect);
+            assert_eq!(both, Err(format!("cursor: {ONE_MODE}")));
+            assert_eq!(mode(r#"{"page":3,"before":"","after":"","cursor":""}"#, dialect), Ok(Mode::Page(3)));
+        }
+    }
+
+    #[test]
+    fn no_page_and_page_zero_by_dialect() {
+        assert_eq!(mode("{}", Dialect::Helius), Ok(Mode::Beginning));
+        assert_eq!(mode("{}", Dialect::Infura), Ok(Mode::Beginning));
+        assert_eq!(mode("{}", Dialect::Triport), Ok(Mode::Page(1)));
+        assert_eq!(mode(r#"{"page":0}"#, Dialect::Helius), Ok(Mode::Beginning));
+        for dialect in [Dialect::Infura, Dialect::Triport] {
+            assert_eq!(mode(r#"{"page":0}"#, dialect), Err(format!("page: {NO_MODE}")));
+        }
+    }
+
+    #[test]
+    fn the_direction_follows_a_lone_bound() {
+        let id = Pubkey::from_bytes([7; 32]);
+        let direction = |json: &str| parse(&json.replace("ID", &id.to_string()), Dialect::Helius).unwrap().direction;
+        assert_eq!(direction("{}"), Direction::Desc);
+        assert_eq!(direction(r#"{"after":"ID"}"#), Direction::Asc);
+        assert_eq!(direction(r#"{"before":"ID"}"#), Direction::Desc);
+        assert_eq!(direction(r#"{"before":"ID","after":"ID"}"#), Direction::Desc);
+        assert_eq!(direction(r#"{"after":"ID","sortBy":{"sortBy":"id","sortDirection":"desc"}}"#), Direction::Desc);
+    }
+
+    #[test]
+    fn bounds_only_by_id() {
+        let id = Pubkey::from_bytes([7; 32]);
+        for sort in ["created", "updated", "recent_action", "recentAction", "none"] {
+            let json = format!(r#"{{"after":"{id}","sortBy":{{"sortBy":"{sort}"}}}}"#);
+            assert_eq!(mode(&json, Dialect::Helius), Err(format!("sortBy: {ONLY_BY_ID}")));
+        }
+    }
+
+    #[test]
+    fn errors_name_the_nested_field() {
+        for (json, field) in [
+            (r#"{"limit":1001}"#, "limit"),
+            (r#"{"limit":"10"}"#, "limit"),
+            (r#"{"limit":-1}"#, "limit"),
+            (r#"{"limit":1e999}"#, "limit"),
+            (r#"{"page":1.5}"#, "page"),
+            (r#"{"sortBy":"created"}"#, "sortBy"),
+            (r#"{"sortBy":{"sortBy":"age"}}"#, "sortBy.sortBy"),
+            (r#"{"sortBy":{"sortDirection":"up"}}"#, "sortBy.sortDirection"),
+            (r#"{"options":{"showGrandTotal":1}}"#, "options.showGrandTotal"),
+            (r#"{"options":[]}"#, "options"),
+            (r#"{"before":"0OIl"}"#, "before"),
+            (r#"{"cursor":"0OIl"}"#, "cursor"),
+        ] {
+            assert_eq!(parse(json, Dialect::Infura).map_err(|error| error.field), Err(field.to_owned()), "{json}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Tiers and categories of methods: who may call what, how often.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::settings::{Limit, TierSettings};
+
+/// A category of methods: what a tier opens, and what a limit counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Category {
+    /// The Digital Asset Standard.
+    SolDas,
+}
+
+/// Every category, by its name in `tiers.toml`. Those of the pass-through have no method of their own.
+const CATEGORY_NAMES: [&str; 3] = ["sol_das", "sol_read_rpc", "sol_send_tx"];
+
+/// A tier, by its rank: a greater one may do all that a lesser one may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Tier(usize);
+
+/// What is wrong with `tiers.toml`.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum TierError {
+    /// There is no tier.
+    #[error("order: at least one tier is needed")]
+    NoTiers,
+    /// A tier stands twice in `order`.
+    #[error("order: {0} stands there twice")]
+    Twice(String),
+    /// A tier has no limits.
+    #[error("limits.{0}: missing, but {0} stands in order")]
+    NoLimits(String),
+    /// A tier lacks the limit of a category.
+    #[error("limits.{tier}.{category}: missing: a whole number from 1 on, or \"unlimited\"")]
+    NoLimit {
+        /// The tier.
+        tier: String,
+        /// The category.
+        category: &'static str,
+    },
+    /// A name that is no tier of `order`.
+    #[error("{place}: there is no tier {tier} in order")]
+    UnknownTier {
+        /// Where it stands.
+        place: String,
+        /// What stands there.
+        tier: String,
+    },
+    /// A name that is no category.
+    #[error("{place}: there is no category {category}; there are sol_das, sol_read_rpc, sol_send_tx")]
+    UnknownCategory {
+        /// Where it stands.
+        place: String,
+        /// What stands there.
+        category: String,
+    },
+    /// A category has no least tier.
+    #[error("required.{0}: missing: the least tier that may call it")]
+    NoRequired(&'static str),
+}
+
+/// The tiers of this server.
+#[derive(Debug, Clone)]
+pub struct Tiers {
+    names: Vec<String>,
+    das_required: Tier,
+    das_limits: Vec<Limit>,
+}
+
+impl Tiers {
+    /// Checks that every tier and category is there, and no other.
+    pub fn new(settings: TierSettings) -> Result<Self, TierError> {
+        let TierSettings { order: names, required, limits } = settings;
+        if names.is_empty() {
+            return Err(TierError::NoTiers);
+        }
+        for (place, name) in names.iter().enumerate() {
+            if names[..place].contains(name) {
+                return Err(TierError::Twice(name.clone()));
+            }
+            let of_tier = limits.get(name).ok_or_else(|| TierError::NoLimits(name.clone()))?;
+            check_categories(&format!("limits.{name}"), of_tier)?;
+            for category in CATEGORY_NAMES {
+                if !of_tier.contains_key(category) {
+                    return Err(TierError::NoLimit { tier: name.clone(), category });
+                }
+            }
+        }
+        if let Some(tier) = limits.keys().find(|tier| !names.contains(tier)) {
+            return Err(TierError::UnknownTier { place: format!("limits.{tier}"), tier: tier.clone() });
+        }
+        check_categories("required", &required)?;
+        let mut ranks = BTreeMap::new();
+        for category in CATEGORY_NAMES {
+            let tier = required.get(category).ok_or(TierError::NoRequired(category))?;
+            let rank = names.iter().position(|name| name == tier).ok_or_else(|| TierError::UnknownTier {
+                place: format!("required.{category}"),
+                tier: tier.clone(),
+            })?;
+            ranks.insert(category, Tier(rank));
+        }
+        let das = Category::SolDas.name();
+        let das_limits = names.iter().map(|name| limits[name][das]).collect();
+        Ok(Self { names, das_required: ranks[das], das_limits })
+    }
+
+    /// The names of the tiers, from the least to the most.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The tier of this name.
+    pub(crate) fn find(&self, name: &str) -> Option<Tier> {
+        self.names.iter().position(|candidate| candidate == name).map(Tier)
+    }
+
+    /// The least tier.
+    pub(crate) fn least() -> Tier {
+        Tier(0)
+    }
+
+    /// The name of a tier.
+    pub(crate) fn name(&self, tier: Tier) -> &str {
+        &self.names[tier.0]
+    }
+
+    /// The least tier that may call a category.
+    pub(crate) fn required(&self, category: Category) -> Tier {
+        match category {
+            Category::SolDas => self.das_required,
+        }
+    }
+
+    /// How often a tier may call a category.
+    pub(crate) fn limit(&self, tier: Tier, category: Category) -> Limit {
+        match category {
+            Category::SolDas => self.das_limits[tier.0],
+        }
+    }
+}
+
+impl Category {
+    /// The category's name in `tiers.toml` and in answers.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::SolDas => CATEGORY_NAMES[0],
+        }
+    }
+}
+
+impl fmt::Display for Category {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+fn check_categories<T>(place: &str, by_category: &BTreeMap<String, T>) -> Result<(), TierError> {
+    match by_category.keys().find(|category| !CATEGORY_NAMES.contains(&category.as_str())) {
+        Some(category) => {
+            Err(TierError::UnknownCategory { place: place.to_owned(), category: category.clone() })
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,90 @@
+//! What can go wrong between us and Postgres, in the few kinds that a caller acts on.
+
+use std::borrow::Cow;
+
+/// An error of the store. Its text is for the log, never for a client.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached, is shutting down, or has no connection free in time.
+    #[error("the database is not available: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// A statement ran into its timeout.
+    #[error("a statement ran into its timeout: {0}")]
+    Deadline(#[source] sqlx::Error),
+    /// Another transaction came between; the same call may succeed when it is made again.
+    #[error("another transaction came between: {0}")]
+    Conflict(#[source] sqlx::Error),
+    /// The page would be larger than the caller's cap.
+    #[error("the page is larger than {max_bytes} bytes")]
+    TooLarge {
+        /// The cap, in bytes.
+        max_bytes: usize,
+    },
+    /// The database holds something that this program never writes.
+    #[error("{table}.{column} of {key} is not what it must be: {reason}")]
+    Inconsistent {
+        /// Where: the table.
+        table: &'static str,
+        /// Where: the column.
+        column: &'static str,
+        /// Where: the row's key, printable.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Any other error of Postgres or its driver: a fault of ours.
+    #[error("database error: {0}")]
+    Internal(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    /// Whether the same call may succeed a little later without anybody's doing.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Deadline(_) | Self::Conflict(_))
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(database) => match sqlstate_kind(database.code()) {
+                Kind::Unavailable => Self::Unavailable(error),
+                Kind::Deadline => Self::Deadline(error),
+                Kind::Conflict => Self::Conflict(error),
+                Kind::Internal => Self::Internal(error),
+            },
+            // A connection that breaks in the middle of a message shows as a protocol error.
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+            _ => Self::Internal(error),
+        }
+    }
+}
+
+enum Kind {
+    Unavailable,
+    Deadline,
+    Conflict,
+    Internal,
+}
+
+/// The kind of an error by its SQLSTATE (PostgreSQL manual, appendix A).
+fn sqlstate_kind(code: Option<Cow<'_, str>>) -> Kind {
+    match code.as_deref() {
+        // query_canceled is what statement_timeout raises.
+        Some("57014") => Kind::Deadline,
+        // unique_violation, serialization_failure (also "conflict with recovery"), deadlock_detected
+        Some("23505" | "40001" | "40P01") => Kind::Conflict,
+        // 08 connection, 53 resources, 57P shutdown and "cannot connect now", 25006 a read-only primary in failover
+        Some(code)
+            if code.starts_with("08") || code.starts_with("53") || code.starts_with("57P") || code == "25006" =>
+        {
+            Kind::Unavailable
+        }
+        _ => Kind::Internal,
+    }
+}

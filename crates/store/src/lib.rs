@@ -1,0 +1,24 @@
+//! Postgres: schema, plans, reads and writes. All the SQL there is.
+//!
+//! A caller asks the [`Store`] for a result by what it wants ([`ListPlan`]) or hands it what has changed
+//! ([`AssetChange`]); text of SQL, pools, transactions and SQLSTATEs stay in here.
+
+mod error;
+mod keys;
+mod migrate;
+mod plan;
+mod pool;
+mod read;
+mod settings;
+mod status;
+mod write;
+
+pub use error::StoreError;
+pub use keys::{KeyRecord, NewKey};
+pub use migrate::{MIGRATOR, MigrateError, Pending};
+pub use plan::{Direction, Display, ListPlan, ListRef, Position, Sort, Start};
+pub use pool::Store;
+pub use read::list::{ListPage, statements};
+pub use settings::DatabaseSettings;
+pub use status::Status;
+pub use write::{AssetChange, Written};

@@ -1,0 +1,108 @@
+//! What a caller wants, as plain data: comparable, printable, without a word of SQL.
+
+use vitrine_model::{ListKind, Pubkey, Slot};
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListPlan {
+    /// Which list.
+    pub list: ListRef,
+    /// Whether unverified members stand in it too.
+    pub unverified: bool,
+    /// What the page is ordered by; ties break by asset id in the same direction.
+    pub sort: Sort,
+    /// Which end comes first.
+    pub direction: Direction,
+    /// Where the page starts.
+    pub start: Start,
+    /// The most items on the page; 0 asks for the totals alone.
+    pub limit: u32,
+    /// Which optional parts each item shows.
+    pub display: Display,
+    /// The most bytes that the items may have together.
+    pub max_bytes: usize,
+}
+
+/// A list by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListRef {
+    /// Group, authority, creator or owner.
+    pub kind: ListKind,
+    /// The group key; empty for the other kinds.
+    pub key: String,
+    /// The 32 bytes of a pubkey, or the text of a group value.
+    pub value: Vec<u8>,
+}
+
+/// What a list is ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Sort {
+    /// The asset's id, as its 32 bytes.
+    Id,
+    /// The slot in which the asset was created.
+    Created,
+    /// The slot of the asset's last change.
+    Updated,
+}
+
+/// Ascending or descending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Smallest first.
+    Asc,
+    /// Largest first.
+    Desc,
+}
+
+/// Where a page starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// After so many items from the beginning: page numbers.
+    Offset(u64),
+    /// Right behind this item in the page's own order: cursors.
+    Behind(Position),
+    /// Within this open range of ids, whatever the direction. Only with [`Sort::Id`].
+    Range {
+        /// Ids greater than this one.
+        after: Option<Pubkey>,
+        /// Ids less than this one.
+        before: Option<Pubkey>,
+    },
+}
+
+/// An item's place in an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The sort key; 0 for [`Sort::Id`], which has none besides the id.
+    pub slot: Slot,
+    /// The tie-break.
+    pub id: Pubkey,
+}
+
+/// The display options that change an item's bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Display {
+    /// `showUnverifiedCollections`
+    pub unverified: bool,
+    /// `showCollectionMetadata`
+    pub collection_metadata: bool,
+    /// `showFungible`
+    pub fungible: bool,
+    /// `showInscription`
+    pub inscription: bool,
+    /// What goes before a file's uri to make its `cdn_uri`.
+    pub cdn_base: Option<String>,
+}
+
+impl Display {
+    /// The same, in the renderer's terms.
+    pub(crate) fn as_model(&self) -> vitrine_model::Display<'_> {
+        vitrine_model::Display {
+            unverified: self.unverified,
+            collection_metadata: self.collection_metadata,
+            fungible: self.fungible,
+            inscription: self.inscription,
+            cdn_base: self.cdn_base.as_deref(),
+        }
+    }
+}

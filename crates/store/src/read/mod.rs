@@ -1,0 +1,5 @@
+//! Reads: a plan in, rows out, one statement and so one snapshot.
+
+pub(crate) mod body;
+pub(crate) mod list;
+pub(crate) mod list_sql;

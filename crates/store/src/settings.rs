@@ -1,0 +1,34 @@
+//! What an operator may set about the database.
+
+use serde::Deserialize;
+
+/// Section `[database]` of the configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatabaseSettings {
+    /// `postgres://…`; empty: the private cluster under the data folder.
+    pub url: String,
+    /// Connections for reads, at most.
+    pub read_connections_max: u32,
+    /// Connections for writes, at most.
+    pub write_connections_max: u32,
+    /// How long a call waits for a connection, in milliseconds, before it is answered 503.
+    pub acquire_timeout_ms: u64,
+    /// How long a statement of a read may run, in milliseconds.
+    pub read_statement_timeout_ms: u64,
+    /// How long a statement of a write may run, in milliseconds.
+    pub write_statement_timeout_ms: u64,
+}
+
+impl Default for DatabaseSettings {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            read_connections_max: 16,
+            write_connections_max: 4,
+            acquire_timeout_ms: 2_000,
+            read_statement_timeout_ms: 8_000,
+            write_statement_timeout_ms: 300_000,
+        }
+    }
+}

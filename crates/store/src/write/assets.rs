@@ -1,0 +1,148 @@
+//! The table `asset`: locked, inserted into, replaced in.
+
+use std::collections::HashMap;
+
+use sqlx::postgres::PgConnection;
+use sqlx::Row as _;
+use vitrine_model::{Pubkey, Slot};
+
+use super::copy::{self, CopyIn};
+use super::diff::{Diff, Row, Stored};
+use super::AssetChange;
+use crate::StoreError;
+
+/// The stored ones among the batch's assets, locked in order of id until the transaction ends.
+pub(super) async fn lock(
+    connection: &mut PgConnection,
+    changes: &[AssetChange],
+) -> Result<HashMap<Pubkey, Stored>, StoreError> {
+    let ids: Vec<[u8; 32]> = changes.iter().map(|change| *change.id.as_bytes()).collect();
+    let rows = sqlx::query(
+        "SELECT asset_id, slot_created, slot_updated, digest, list_ids FROM asset
+         WHERE asset_id = ANY($1) ORDER BY asset_id FOR UPDATE",
+    )
+    .bind(ids)
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let id = Pubkey::from_bytes(row.try_get(0)?);
+            let stored = Stored {
+                slot_created: slot(id, row.try_get(1)?)?,
+                slot_updated: slot(id, row.try_get(2)?)?,
+                digest: row.try_get(3)?,
+                list_ids: row.try_get(4)?,
+            };
+            Ok((id, stored))
+        })
+        .collect()
+}
+
+/// Writes the batch's rows of `asset`, and counts them.
+pub(super) async fn write(
+    connection: &mut PgConnection,
+    changes: &[AssetChange],
+    diff: &Diff<'_>,
+) -> Result<(), StoreError> {
+    debug_assert!(diff.created.len() + diff.replaced.len() <= changes.len());
+    if !diff.created.is_empty() {
+        insert(connection, &diff.created).await?;
+    }
+    if !diff.replaced.is_empty() {
+        replace(connection, &diff.replaced).await?;
+    }
+    if !diff.lowered.is_empty() {
+        let (ids, slots): (Vec<[u8; 32]>, Vec<i64>) =
+            diff.lowered.iter().map(|(id, slot)| (*id.as_bytes(), slot.as_i64())).unzip();
+        sqlx::query(
+            "UPDATE asset SET slot_created = new.slot_created
+             FROM UNNEST($1::bytea[], $2::bigint[]) AS new (asset_id, slot_created)
+             WHERE asset.asset_id = new.asset_id",
+        )
+        .bind(ids)
+        .bind(slots)
+        .execute(connection)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn insert(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), StoreError> {
+    let mut copy_in = CopyIn::start(
+        &mut *connection,
+        "COPY asset (asset_id, slot_created, slot_updated, interface, owner, delegate, compressed, burnt, frozen,
+                     list_ids, digest, splices, body) FROM STDIN (FORMAT binary)",
+    )
+    .await?;
+    for row in rows {
+        let AssetChange { id, slot_updated, facts, rendered, .. } = row.change;
+        let out = copy_in.row(13).await?;
+        copy::bytes(out, id.as_bytes());
+        copy::int8(out, row.slot_created.as_i64());
+        copy::int8(out, slot_updated.as_i64());
+        copy::bytes(out, facts.interface.as_bytes());
+        copy::optional_bytes(out, facts.owner.as_ref().map(|owner| owner.as_bytes().as_slice()));
+        copy::optional_bytes(out, facts.delegate.as_ref().map(|delegate| delegate.as_bytes().as_slice()));
+        copy::boolean(out, facts.compressed);
+        copy::boolean(out, facts.burnt);
+        copy::boolean(out, facts.frozen);
+        copy::int8_array(out, &row.list_ids);
+        copy::bytes(out, &rendered.digest);
+        copy::bytes(out, &rendered.splices);
+        copy::bytes(out, &rendered.body);
+    }
+    let count = copy_in.finish().await?;
+    sqlx::query("UPDATE counter SET value = value + $1 WHERE name = 'assets'")
+        .bind(i64::try_from(count).expect("a batch is small"))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn replace(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), StoreError> {
+    // An array of arrays must be rectangular in Postgres, so list ids travel flat, as text of an array each.
+    let list_ids = |row: &Row<'_>| {
+        let ids: Vec<String> = row.list_ids.iter().map(i64::to_string).collect();
+        format!("{{{}}}", ids.join(","))
+    };
+    sqlx::query(
+        "UPDATE asset SET slot_created = new.slot_created, slot_updated = new.slot_updated,
+                interface = new.interface, owner = new.owner, delegate = new.delegate,
+                compressed = new.compressed, burnt = new.burnt, frozen = new.frozen,
+                list_ids = new.list_ids::bigint[], digest = new.digest, splices = new.splices, body = new.body
+         FROM UNNEST($1::bytea[], $2::bigint[], $3::bigint[], $4::text[], $5::bytea[], $6::bytea[], $7::boolean[],
+                     $8::boolean[], $9::boolean[], $10::text[], $11::bytea[], $12::bytea[], $13::bytea[])
+              AS new (asset_id, slot_created, slot_updated, interface, owner, delegate, compressed, burnt, frozen,
+                      list_ids, digest, splices, body)
+         WHERE asset.asset_id = new.asset_id",
+    )
+    .bind(column(rows, |row| *row.change.id.as_bytes()))
+    .bind(column(rows, |row| row.slot_created.as_i64()))
+    .bind(column(rows, |row| row.change.slot_updated.as_i64()))
+    .bind(column(rows, |row| row.change.facts.interface.as_str()))
+    .bind(column(rows, |row| row.change.facts.owner.map(|owner| *owner.as_bytes())))
+    .bind(column(rows, |row| row.change.facts.delegate.map(|delegate| *delegate.as_bytes())))
+    .bind(column(rows, |row| row.change.facts.compressed))
+    .bind(column(rows, |row| row.change.facts.burnt))
+    .bind(column(rows, |row| row.change.facts.frozen))
+    .bind(column(rows, list_ids))
+    .bind(column(rows, |row| row.change.rendered.digest))
+    .bind(column(rows, |row| row.change.rendered.splices.as_slice()))
+    .bind(column(rows, |row| row.change.rendered.body.as_slice()))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+fn column<'r, 'c, T>(rows: &'r [Row<'c>], value: impl Fn(&'r Row<'c>) -> T) -> Vec<T> {
+    rows.iter().map(value).collect()
+}
+
+fn slot(id: Pubkey, value: i64) -> Result<Slot, StoreError> {
+    Slot::from_i64(value).ok_or_else(|| StoreError::Inconsistent {
+        table: "asset",
+        column: "slot_created, slot_updated",
+        key: id.to_string(),
+        reason: format!("{value} is negative"),
+    })
+}

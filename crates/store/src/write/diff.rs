@@ -1,0 +1,180 @@
+//! What a batch changes, against what is stored: pure.
+
+use std::collections::{BTreeMap, HashMap};
+
+use vitrine_model::{ListKey, Pubkey, Slot};
+
+use super::{AssetChange, Written};
+
+/// The stored state that a change is held against.
+#[derive(Debug, Clone)]
+pub(super) struct Stored {
+    pub(super) slot_created: Slot,
+    pub(super) slot_updated: Slot,
+    pub(super) digest: [u8; 16],
+    pub(super) list_ids: Vec<i64>,
+}
+
+/// The rows that a batch writes. Indexes point into the batch.
+#[derive(Debug, Default)]
+pub(super) struct Diff<'c> {
+    /// Assets to insert, in order of id.
+    pub(super) created: Vec<Row<'c>>,
+    /// Assets to replace, in order of id.
+    pub(super) replaced: Vec<Row<'c>>,
+    /// Assets of which only `slot_created` changes: it was later than it now turns out.
+    pub(super) lowered: Vec<(Pubkey, Slot)>,
+    /// Lists that nobody has seen before, with the members that they begin with.
+    pub(super) new_lists: BTreeMap<&'c ListKey, i64>,
+    /// How the totals of known lists change, without zeros.
+    pub(super) totals: BTreeMap<i64, i64>,
+    /// Members to insert.
+    pub(super) entered: Vec<Member>,
+    /// Members to delete.
+    pub(super) left: Vec<(i64, Pubkey)>,
+    /// Members whose slots change.
+    pub(super) moved: Vec<Member>,
+}
+
+/// An asset's row.
+#[derive(Debug)]
+pub(super) struct Row<'c> {
+    pub(super) change: &'c AssetChange,
+    pub(super) slot_created: Slot,
+    pub(super) list_ids: Vec<i64>,
+    /// Lists whose ids are not known before they are made.
+    unknown: Vec<&'c ListKey>,
+}
+
+/// A row of `list_member`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Member {
+    pub(super) list_id: i64,
+    pub(super) asset_id: Pubkey,
+    pub(super) slot_created: Slot,
+    pub(super) slot_updated: Slot,
+}
+
+/// Holds `changes` (sorted, unique) against the `stored` ones; `known` are the ids of all lists that exist.
+pub(super) fn diff<'c>(
+    changes: &'c [AssetChange],
+    stored: &HashMap<Pubkey, Stored>,
+    known: &HashMap<&'c ListKey, i64>,
+) -> (Diff<'c>, Written) {
+    let mut diff = Diff::default();
+    let mut written = Written::default();
+    for change in changes {
+        match stored.get(&change.id) {
+            None => {
+                written.created += 1;
+                diff.create(change, known);
+            }
+            Some(old) if change.slot_updated < old.slot_updated => {
+                written.stale += 1;
+                diff.lower(change, old);
+            }
+            Some(old) if change.rendered.digest == old.digest => {
+                written.unchanged += 1;
+                diff.lower(change, old);
+            }
+            Some(old) => {
+                written.updated += 1;
+                diff.replace(change, old, known);
+            }
+        }
+    }
+    diff.totals.retain(|_, delta| *delta != 0);
+    (diff, written)
+}
+
+impl<'c> Diff<'c> {
+    /// Fills in the ids of the lists that were made for this batch.
+    pub(super) fn settle(&mut self, made: &HashMap<ListKey, i64>) {
+        for row in self.created.iter_mut().chain(&mut self.replaced) {
+            for key in row.unknown.drain(..) {
+                let list_id = made[key];
+                row.list_ids.push(list_id);
+                self.entered.push(Member {
+                    list_id,
+                    asset_id: row.change.id,
+                    slot_created: row.slot_created,
+                    slot_updated: row.change.slot_updated,
+                });
+            }
+            row.list_ids.sort_unstable();
+        }
+        // In the order of the table's key, for locality and for one order of locks among all writers.
+        self.entered.sort_unstable();
+        self.left.sort_unstable();
+        self.moved.sort_unstable();
+    }
+
+    fn create(&mut self, change: &'c AssetChange, known: &HashMap<&'c ListKey, i64>) {
+        let row = self.row(change, change.slot_created, known);
+        for &list_id in &row.list_ids {
+            self.enter(list_id, &row);
+        }
+        self.created.push(row);
+    }
+
+    fn replace(&mut self, change: &'c AssetChange, old: &Stored, known: &HashMap<&'c ListKey, i64>) {
+        let slot_created = change.slot_created.min(old.slot_created);
+        let row = self.row(change, slot_created, known);
+        let moves = slot_created != old.slot_created || change.slot_updated != old.slot_updated;
+        for &list_id in &row.list_ids {
+            if !old.list_ids.contains(&list_id) {
+                self.enter(list_id, &row);
+            } else if moves {
+                self.moved.push(row.member(list_id));
+            }
+        }
+        for &list_id in old.list_ids.iter().filter(|list_id| !row.list_ids.contains(list_id)) {
+            self.left.push((list_id, change.id));
+            *self.totals.entry(list_id).or_default() -= 1;
+        }
+        self.replaced.push(row);
+    }
+
+    /// A stale or an unchanged asset still tells when it was created.
+    fn lower(&mut self, change: &'c AssetChange, old: &Stored) {
+        if change.slot_created < old.slot_created {
+            self.lowered.push((change.id, change.slot_created));
+            self.moved.extend(old.list_ids.iter().map(|&list_id| Member {
+                list_id,
+                asset_id: change.id,
+                slot_created: change.slot_created,
+                slot_updated: old.slot_updated,
+            }));
+        }
+    }
+
+    fn row(&mut self, change: &'c AssetChange, slot_created: Slot, known: &HashMap<&'c ListKey, i64>) -> Row<'c> {
+        let mut row = Row { change, slot_created, list_ids: Vec::new(), unknown: Vec::new() };
+        for key in &change.facts.lists {
+            match known.get(key) {
+                Some(&list_id) => row.list_ids.push(list_id),
+                None => {
+                    *self.new_lists.entry(key).or_default() += 1;
+                    row.unknown.push(key);
+                }
+            }
+        }
+        row
+    }
+
+    fn enter(&mut self, list_id: i64, row: &Row<'_>) {
+        self.entered.push(row.member(list_id));
+        *self.totals.entry(list_id).or_default() += 1;
+    }
+}
+
+impl Row<'_> {
+    fn member(&self, list_id: i64) -> Member {
+        Member {
+            list_id,
+            asset_id: self.change.id,
+            slot_created: self.slot_created,
+            slot_updated: self.change.slot_updated,
+        }
+    }
+}

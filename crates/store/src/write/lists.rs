@@ -1,0 +1,173 @@
+//! The tables `asset_list` and `list_member`: names to ids, members, totals.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use sqlx::postgres::PgConnection;
+use sqlx::Row as _;
+use std::sync::Mutex;
+use vitrine_model::{ListKey, ListKind};
+
+use super::copy::{self, CopyIn};
+use super::diff::{Diff, Member};
+use super::AssetChange;
+use crate::StoreError;
+
+/// The most names that are remembered; then it starts anew.
+const REMEMBERED_MAX: usize = 100_000;
+
+/// Ids of lists that are committed. Such an id never changes and is never deleted, so nothing here grows stale.
+#[derive(Debug, Default)]
+pub(crate) struct ListIds(Mutex<HashMap<ListKey, i64>>);
+
+impl ListIds {
+    /// Remembers lists once they are committed.
+    pub(super) fn remember(&self, lists: HashMap<ListKey, i64>) {
+        let mut known = self.0.lock().expect("nothing panics while it holds this lock");
+        if known.len() + lists.len() > REMEMBERED_MAX {
+            known.clear();
+        }
+        known.extend(lists.into_iter().take(REMEMBERED_MAX));
+    }
+
+    fn get_all<'k>(&self, keys: BTreeSet<&'k ListKey>) -> (HashMap<&'k ListKey, i64>, Vec<&'k ListKey>) {
+        let known = self.0.lock().expect("nothing panics while it holds this lock");
+        let mut found = HashMap::with_capacity(keys.len());
+        let mut missing = Vec::new();
+        for key in keys {
+            match known.get(key) {
+                Some(&list_id) => {
+                    found.insert(key, list_id);
+                }
+                None => missing.push(key),
+            }
+        }
+        (found, missing)
+    }
+}
+
+/// The ids of those of the batch's lists that exist.
+pub(super) async fn resolve<'c>(
+    connection: &mut PgConnection,
+    ids: &ListIds,
+    changes: &'c [AssetChange],
+) -> Result<HashMap<&'c ListKey, i64>, StoreError> {
+    let (mut known, missing) = ids.get_all(changes.iter().flat_map(|change| &change.facts.lists).collect());
+    if !missing.is_empty() {
+        let rows = sqlx::query(
+            "SELECT list.list_id, wanted.place
+             FROM UNNEST($1::smallint[], $2::text[], $3::bytea[], $4::boolean[])
+                  WITH ORDINALITY AS wanted (kind, key, value, verified, place)
+             JOIN asset_list AS list USING (kind, key, value, verified)",
+        )
+        .bind(missing.iter().map(|key| key.kind.code()).collect::<Vec<_>>())
+        .bind(missing.iter().map(|key| key.key.as_str()).collect::<Vec<_>>())
+        .bind(missing.iter().map(|key| key.value.as_slice()).collect::<Vec<_>>())
+        .bind(missing.iter().map(|key| key.verified).collect::<Vec<_>>())
+        .fetch_all(connection)
+        .await?;
+        for row in &rows {
+            let place: i64 = row.try_get(1)?;
+            let place = usize::try_from(place).expect("an ordinality is positive");
+            known.insert(missing[place - 1], row.try_get(0)?);
+        }
+    }
+    Ok(known)
+}
+
+/// Makes the lists that nobody has seen before, with their first totals. Where another transaction has made
+/// one meanwhile, its total is added to.
+pub(super) async fn enter(
+    connection: &mut PgConnection,
+    lists: &BTreeMap<&ListKey, i64>,
+) -> Result<HashMap<ListKey, i64>, StoreError> {
+    if lists.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = sqlx::query(
+        "INSERT INTO asset_list (kind, key, value, verified, total)
+         SELECT * FROM UNNEST($1::smallint[], $2::text[], $3::bytea[], $4::boolean[], $5::bigint[])
+         ON CONFLICT (kind, key, value, verified) DO UPDATE SET total = asset_list.total + excluded.total
+         RETURNING list_id, kind, key, value, verified",
+    )
+    .bind(lists.keys().map(|key| key.kind.code()).collect::<Vec<_>>())
+    .bind(lists.keys().map(|key| key.key.as_str()).collect::<Vec<_>>())
+    .bind(lists.keys().map(|key| key.value.as_slice()).collect::<Vec<_>>())
+    .bind(lists.keys().map(|key| key.verified).collect::<Vec<_>>())
+    .bind(lists.values().copied().collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let list_id: i64 = row.try_get(0)?;
+            let kind = ListKind::from_code(row.try_get(1)?).ok_or_else(|| StoreError::Inconsistent {
+                table: "asset_list",
+                column: "kind",
+                key: list_id.to_string(),
+                reason: "no such kind of list".to_owned(),
+            })?;
+            let key =
+                ListKey { kind, key: row.try_get(2)?, value: row.try_get(3)?, verified: row.try_get(4)? };
+            Ok((key, list_id))
+        })
+        .collect()
+}
+
+/// Writes the batch's members, then its totals: the rows that writers share are held shortest.
+pub(super) async fn write(connection: &mut PgConnection, diff: &Diff<'_>) -> Result<(), StoreError> {
+    if !diff.left.is_empty() {
+        sqlx::query(
+            "DELETE FROM list_member USING UNNEST($1::bigint[], $2::bytea[]) AS gone (list_id, asset_id)
+             WHERE list_member.list_id = gone.list_id AND list_member.asset_id = gone.asset_id",
+        )
+        .bind(diff.left.iter().map(|(list_id, _)| *list_id).collect::<Vec<_>>())
+        .bind(diff.left.iter().map(|(_, asset_id)| *asset_id.as_bytes()).collect::<Vec<_>>())
+        .execute(&mut *connection)
+        .await?;
+    }
+    if !diff.moved.is_empty() {
+        sqlx::query(
+            "UPDATE list_member SET slot_created = new.slot_created, slot_updated = new.slot_updated
+             FROM UNNEST($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[])
+                  AS new (list_id, asset_id, slot_created, slot_updated)
+             WHERE list_member.list_id = new.list_id AND list_member.asset_id = new.asset_id",
+        )
+        .bind(diff.moved.iter().map(|member| member.list_id).collect::<Vec<_>>())
+        .bind(diff.moved.iter().map(|member| *member.asset_id.as_bytes()).collect::<Vec<_>>())
+        .bind(diff.moved.iter().map(|member| member.slot_created.as_i64()).collect::<Vec<_>>())
+        .bind(diff.moved.iter().map(|member| member.slot_updated.as_i64()).collect::<Vec<_>>())
+        .execute(&mut *connection)
+        .await?;
+    }
+    if !diff.entered.is_empty() {
+        insert(connection, &diff.entered).await?;
+    }
+    if !diff.totals.is_empty() {
+        sqlx::query(
+            "UPDATE asset_list SET total = total + new.delta
+             FROM UNNEST($1::bigint[], $2::bigint[]) AS new (list_id, delta)
+             WHERE asset_list.list_id = new.list_id",
+        )
+        .bind(diff.totals.keys().copied().collect::<Vec<_>>())
+        .bind(diff.totals.values().copied().collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn insert(connection: &mut PgConnection, members: &[Member]) -> Result<(), StoreError> {
+    let mut copy_in = CopyIn::start(
+        connection,
+        "COPY list_member (list_id, asset_id, slot_created, slot_updated) FROM STDIN (FORMAT binary)",
+    )
+    .await?;
+    for member in members {
+        let out = copy_in.row(4).await?;
+        copy::int8(out, member.list_id);
+        copy::bytes(out, member.asset_id.as_bytes());
+        copy::int8(out, member.slot_created.as_i64());
+        copy::int8(out, member.slot_updated.as_i64());
+    }
+    copy_in.finish().await?;
+    Ok(())
+}

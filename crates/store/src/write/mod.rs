@@ -1,0 +1,118 @@
+//! Writes: one transaction a batch, in which assets, memberships, totals and the watermark change together.
+
+mod assets;
+mod copy;
+mod diff;
+mod lists;
+
+use std::ops::AddAssign;
+
+use sqlx::postgres::PgConnection;
+use vitrine_model::{Facts, Pubkey, Rendered, Slot};
+
+pub(crate) use lists::ListIds;
+
+use crate::{Store, StoreError};
+
+/// How often a batch is tried when other transactions come between.
+const ATTEMPTS: u32 = 5;
+
+/// An asset as it is from some slot on.
+#[derive(Debug, Clone)]
+pub struct AssetChange {
+    /// The asset.
+    pub id: Pubkey,
+    /// When it was created, as far as the source knows; only ever lowered.
+    pub slot_created: Slot,
+    /// As of when it is so. An older change than what is stored is dropped.
+    pub slot_updated: Slot,
+    /// What filters and lists need.
+    pub facts: Facts,
+    /// What answers need.
+    pub rendered: Rendered,
+}
+
+/// What became of the changes of a batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Assets that were not there.
+    pub created: u64,
+    /// Assets that were there and are different now.
+    pub updated: u64,
+    /// Assets that were there just so.
+    pub unchanged: u64,
+    /// Changes older than what is stored.
+    pub stale: u64,
+}
+
+impl AddAssign for Written {
+    fn add_assign(&mut self, other: Self) {
+        self.created += other.created;
+        self.updated += other.updated;
+        self.unchanged += other.unchanged;
+        self.stale += other.stale;
+    }
+}
+
+impl Store {
+    /// Writes a batch: all of it or nothing. `changes` are sorted by id, each id once.
+    ///
+    /// `stated` is the slot that the batch's source claims; a lower one than the watermark's lowers it at once.
+    /// Where another writer comes between, the batch is tried again from the start.
+    pub async fn write_assets(&self, changes: &[AssetChange], stated: Option<Slot>) -> Result<Written, StoreError> {
+        debug_assert!(changes.is_sorted_by(|a, b| a.id < b.id), "a batch is sorted and has each id once");
+        let mut attempt = 1;
+        loop {
+            match self.write_once(changes, stated).await {
+                Err(StoreError::Conflict(_)) if attempt < ATTEMPTS => attempt += 1,
+                Err(StoreError::Unavailable(error)) => {
+                    self.note_failure();
+                    return Err(StoreError::Unavailable(error));
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn write_once(&self, changes: &[AssetChange], stated: Option<Slot>) -> Result<Written, StoreError> {
+        let mut transaction = self.write.begin().await?;
+        let connection: &mut PgConnection = &mut transaction;
+        let stored = assets::lock(connection, changes).await?;
+        let known = lists::resolve(connection, &self.list_ids, changes).await?;
+        let (mut diff, written) = diff::diff(changes, &stored, &known);
+        let entered = lists::enter(connection, &diff.new_lists).await?;
+        diff.settle(&entered);
+        assets::write(connection, changes, &diff).await?;
+        lists::write(connection, &diff).await?;
+        if let Some(slot) = stated {
+            sqlx::query("UPDATE watermark SET slot = $1 WHERE source = 'import' AND slot > $1")
+                .bind(slot.as_i64())
+                .execute(&mut *connection)
+                .await?;
+        }
+        transaction.commit().await?;
+        self.list_ids.remember(entered);
+        Ok(written)
+    }
+
+    /// Ends an import of one file: what its responses stated becomes (or lowers) the watermark, and the
+    /// planner and index-only scans learn of the new rows.
+    pub async fn finish_import(&self, stated: Option<Slot>) -> Result<(), StoreError> {
+        if let Some(slot) = stated {
+            sqlx::query(
+                "INSERT INTO watermark (source, slot) VALUES ('import', $1)
+                 ON CONFLICT (source) DO UPDATE SET slot = least(watermark.slot, excluded.slot)",
+            )
+            .bind(slot.as_i64())
+            .execute(&self.write)
+            .await?;
+        }
+        let mut connection = self.write.acquire().await?;
+        sqlx::raw_sql("SET statement_timeout = 0").execute(&mut *connection).await?;
+        for statement in ["VACUUM (ANALYZE) asset", "VACUUM (ANALYZE) list_member", "VACUUM (ANALYZE) asset_list"] {
+            sqlx::raw_sql(statement).execute(&mut *connection).await?;
+        }
+        sqlx::raw_sql("RESET statement_timeout").execute(&mut *connection).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,13 @@
+-- Up to which slot each source is wholly committed. A row moves only in the transaction that makes it true.
+-- 'import': the lowest slot that imported responses stated.
+CREATE TABLE IF NOT EXISTS watermark (
+    source text   NOT NULL PRIMARY KEY,
+    slot   bigint NOT NULL CHECK (slot >= 0)
+);
+
+-- Counts that are told and not counted. 'assets': the rows of asset.
+CREATE TABLE IF NOT EXISTS counter (
+    name  text   NOT NULL PRIMARY KEY,
+    value bigint NOT NULL CHECK (value >= 0)
+);
+INSERT INTO counter (name, value) VALUES ('assets', 0) ON CONFLICT DO NOTHING;
