@@ -1,0 +1,37 @@
+//! The DAS asset: parsing, rendering, display options, lists. No I/O.
+//!
+//! One asset goes through this crate in this order: [`Asset::from_das`] reads the JSON that some DAS server
+//! answered, [`Asset::facts`] says what to filter by and which lists it belongs to, [`Asset::render`] makes the
+//! bytes of its default answer once, and [`splice()`] adds what a caller's display options ask for to those bytes
+//! on each read, without parsing them.
+
+mod asset;
+mod collection;
+mod content;
+mod das;
+mod field;
+mod grouping;
+mod json;
+mod list;
+mod object;
+mod parse;
+mod parts;
+mod pubkey;
+mod render;
+mod slot;
+mod splice;
+
+pub use asset::{Asset, Extra};
+pub use collection::collection_metadata;
+pub use content::{Content, File};
+pub use field::Field;
+pub use grouping::{GroupValue, Grouping};
+pub use json::{Json, JsonError, MAX_DEPTH};
+pub use list::{Facts, ListKey, ListKind, MAX_GROUP_BYTES};
+pub use object::{Object, ObjectError};
+pub use parse::AssetError;
+pub use parts::{Authority, Compression, Creator, MplCoreInfo, Ownership, Royalty, Supply, Uses};
+pub use pubkey::{Pubkey, PubkeyError};
+pub use render::Rendered;
+pub use slot::Slot;
+pub use splice::{Display, SpliceError, collections, splice};
