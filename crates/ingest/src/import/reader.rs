@@ -1,0 +1,196 @@
+//! Reads and parses one input beside whoever takes the results, in the order of the input.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinHandle;
+
+use crate::parse::{Parsed, parse};
+use crate::source::{BadRecord, Entry, ReadError, Records, Source};
+
+/// Records parsed at a time by one worker.
+const CHUNK_RECORDS: usize = 256;
+/// The same in bytes: the record that reaches it is still in.
+const CHUNK_BYTES: usize = 1024 * 1024;
+/// Bytes of records between the reader and whoever takes the results; a record over it goes alone.
+const BUDGET_BYTES: usize = 64 * 1024 * 1024;
+/// The unit of the budget.
+const PERMIT_BYTES: usize = 1024;
+
+/// What the reader hands over.
+pub(super) enum Part {
+    /// The next records.
+    Chunk(JoinHandle<Chunk>),
+    /// The input cannot be read further.
+    Failed(ReadError),
+    /// The input was read to its end.
+    End,
+}
+
+/// Some records, in order.
+pub(super) struct Chunk {
+    pub(super) records: Vec<Result<Parsed, BadRecord>>,
+    /// Gives its bytes back to the reader when the chunk is dropped.
+    _permit: OwnedSemaphorePermit,
+}
+
+/// Starts to read. Dropping the receiver ends it; a reader that waits for its input ends when that gives something.
+///
+/// It is a thread of its own, and none of the runtime's: one that waits for standard input must not hold up a shutdown.
+pub(super) fn start(source: Arc<Source>, max_record_bytes: usize) -> Result<mpsc::Receiver<Part>, ReadError> {
+    let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let (parts, receiver) = mpsc::channel(workers);
+    let runtime = Handle::current();
+    let read = move || {
+        let last = match read(&source, max_record_bytes, &runtime, &parts) {
+            Ok(()) => Part::End,
+            Err(error) => Part::Failed(error),
+        };
+        // Nobody listens any more: there is nobody to tell.
+        let _ = parts.blocking_send(last);
+    };
+    thread::Builder::new().name("import-reader".into()).spawn(read).map_err(ReadError::Open)?;
+    Ok(receiver)
+}
+
+/// Copies an input that can be read only once to a temporary file.
+pub(super) async fn spool(source: Source) -> Result<Source, ReadError> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let copy = move || drop(sender.send(source.spooled()));
+    thread::Builder::new().name("import-spool".into()).spawn(copy).map_err(ReadError::Spool)?;
+    receiver.await.map_err(|_| ReadError::Spool(io::Error::other("the copying thread is gone")))?
+}
+
+fn read(
+    source: &Arc<Source>,
+    max_record_bytes: usize,
+    runtime: &Handle,
+    parts: &mpsc::Sender<Part>,
+) -> Result<(), ReadError> {
+    let budget = Arc::new(Semaphore::new(BUDGET_BYTES / PERMIT_BYTES));
+    let mut records = Records::open(source, max_record_bytes)?;
+    loop {
+        let (entries, bytes, end) = next_entries(&mut records);
+        if !entries.is_empty() {
+            let permits = (bytes / PERMIT_BYTES + 1).min(BUDGET_BYTES / PERMIT_BYTES);
+            let permits = u32::try_from(permits).expect("the budget fits 32 bits");
+            let permit = runtime.block_on(Arc::clone(&budget).acquire_many_owned(permits));
+            let permit = permit.expect("the budget is never closed");
+            let chunk = runtime.spawn_blocking(move || parse_all(entries, permit));
+            if parts.blocking_send(Part::Chunk(chunk)).is_err() {
+                return Ok(());
+            }
+        }
+        if let Some(end) = end {
+            return end;
+        }
+    }
+}
+
+/// The next records and their bytes; and how the input ended, if it did.
+fn next_entries(records: &mut Records) -> (Vec<Entry>, usize, Option<Result<(), ReadError>>) {
+    let mut entries = Vec::new();
+    let mut bytes = 0;
+    while entries.len() < CHUNK_RECORDS && bytes < CHUNK_BYTES {
+        match records.next() {
+            Some(Ok(entry)) => {
+                bytes += match &entry {
+                    Entry::Record(record) => record.text.len(),
+                    Entry::Bad(bad) => bad.raw.len(),
+                };
+                entries.push(entry);
+            }
+            Some(Err(error)) => return (entries, bytes, Some(Err(error))),
+            None => return (entries, bytes, Some(Ok(()))),
+        }
+    }
+    (entries, bytes, None)
+}
+
+fn parse_all(entries: Vec<Entry>, permit: OwnedSemaphorePermit) -> Chunk {
+    let parse_one = |entry| match entry {
+        Entry::Record(record) => parse(record),
+        Entry::Bad(bad) => Err(bad),
+    };
+    Chunk { records: entries.into_iter().map(parse_one).collect(), _permit: permit }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::io::Write;
+
+    use super::*;
+    use crate::source::{Input, Progress};
+
+    const ID: &str = "So11111111111111111111111111111111111111112";
+
+    /// The slots of the good records and the lines of the bad ones, in the order they came, and how it ended.
+    async fn read_file(text: &[u8]) -> (Vec<Result<u64, u64>>, Option<ReadError>) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text).unwrap();
+        let source = Source::new(Input::Path(file.path().into()), Arc::new(Progress::default()));
+        let mut parts = start(Arc::new(source), 1024).unwrap();
+        let mut seen = Vec::new();
+        loop {
+            match parts.recv().await.unwrap() {
+                Part::Chunk(chunk) => seen.extend(chunk.await.unwrap().records.into_iter().map(|record| {
+                    record.map(|parsed| parsed.change.slot_updated.get()).map_err(|bad| bad.place.line)
+                })),
+                Part::Failed(error) => return (seen, Some(error)),
+                Part::End => return (seen, None),
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn records_come_in_the_order_of_the_input() {
+        let (mut text, mut expected) = (String::new(), Vec::new());
+        for line in 1..=5000_u64 {
+            if line % 7 == 0 {
+                text.push_str("{\"id\":\n");
+                expected.push(Err(line));
+            } else {
+                let asset = format!("{{\"interface\":\"V1_NFT\",\"id\":\"{ID}\",\"slot_updated\":{line}}}\n");
+                text.push_str(&asset);
+                expected.push(Ok(line));
+            }
+        }
+        let (seen, error) = read_file(text.as_bytes()).await;
+        assert!(error.is_none());
+        assert_eq!(seen, expected);
+    }
+
+    #[tokio::test]
+    async fn what_came_before_a_truncation_counts() {
+        let text = format!("[{{\"interface\":\"V1_NFT\",\"id\":\"{ID}\",\"slot_updated\":3}},{{");
+        let (seen, error) = read_file(text.as_bytes()).await;
+        assert_eq!(seen, [Ok(3)]);
+        assert!(matches!(error, Some(ReadError::Truncated { line: 1 })));
+    }
+
+    #[tokio::test]
+    async fn a_missing_file_fails() {
+        let source = Source::new(Input::Path("/nonexistent/assets".into()), Arc::new(Progress::default()));
+        let mut parts = start(Arc::new(source), 1024).unwrap();
+        assert!(matches!(parts.recv().await, Some(Part::Failed(ReadError::Open(_)))));
+    }
+
+    #[tokio::test]
+    async fn a_pipe_is_kept_once_it_has_to_be_read_twice() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"{}\n").unwrap();
+        let source = Source::new(Input::Path(file.path().into()), Arc::new(Progress::default()));
+        let source = spool(source).await.unwrap();
+        drop(file);
+        for _ in 0..2 {
+            let mut text = String::new();
+            io::Read::read_to_string(&mut source.open().unwrap(), &mut text).unwrap();
+            assert_eq!(text, "{}\n");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What goes in: sources, parsing, batches, and the pipeline that hands them to the store.
+//!
+//! A DAS JSON input takes this way: [`source::Records`] splits it into the texts of single assets, [`parse()`] makes an
+//! asset's change of each, a [`Batch`] keeps the last change of each asset, and [`import()`] runs all of that side by
+//! side and writes batch after batch.
+
+mod batch;
+mod import;
+mod parse;
+pub mod source;
+
+pub use batch::{Batch, BatchLimits, FullBatch};
+pub use import::{Event, ImportError, ImportOptions, Summary, import};
+pub use parse::{Parsed, parse};

@@ -1,0 +1,165 @@
+//! The records of a DAS JSON input, whatever shape it has.
+
+use std::io::{self, Cursor};
+use std::sync::Arc;
+
+use super::file::{Source, Stream};
+use super::shape::{Shape, detect, holds_assets};
+use super::values::{Scout, Values, over};
+use super::window::Window;
+use super::{BadRecord, Entry, Place, ReadError, Record};
+
+/// What may follow a line that is as long as a record may be.
+const LINE_END_BYTES: usize = 2;
+
+/// Reads the assets of one input, in order and with memory that does not grow with it:
+///
+/// - NDJSON, an asset or a saved response a line;
+/// - a JSON array of assets, nulls skipped;
+/// - a saved response (`items`, an array or a single asset as `result`), with or without its JSON-RPC envelope;
+/// - any of the latter one after the other.
+///
+/// After an error there is nothing more.
+pub struct Records {
+    shape: Reader,
+    done: bool,
+}
+
+enum Reader {
+    Lines(Box<Lines>),
+    Values(Box<Values>),
+}
+
+struct Lines {
+    window: Window,
+    max_record_bytes: usize,
+    /// A line that holds several assets, and the number of that line.
+    inner: Option<(Box<Values>, u64, Arc<[u8]>)>,
+}
+
+impl Records {
+    /// Opens the input and looks at its first 64 KiB. A record may have `max_record_bytes`.
+    pub fn open(source: &Arc<Source>, max_record_bytes: usize) -> Result<Self, ReadError> {
+        let stream = source.open().map_err(opening)?;
+        let scout = if source.rewindable() {
+            let source = Arc::clone(source);
+            Scout::Reopen(Box::new(move || source.open_again()))
+        } else {
+            Scout::Spool
+        };
+        Ok(Self::of(stream, max_record_bytes, scout))
+    }
+
+    fn of(stream: Stream, max_record_bytes: usize, scout: Scout) -> Self {
+        let mut window = Window::open(stream);
+        let shape = loop {
+            if let Some(shape) = detect(window.unread(), false) {
+                break shape;
+            }
+            if !window.fetch() {
+                break detect(window.unread(), true).unwrap_or(Shape::Lines);
+            }
+        };
+        let shape = match shape {
+            Shape::Lines => Reader::Lines(Box::new(Lines { window, max_record_bytes, inner: None })),
+            Shape::Values => Reader::Values(Box::new(Values::new(window, max_record_bytes, scout))),
+        };
+        Self { shape, done: false }
+    }
+}
+
+impl Iterator for Records {
+    type Item = Result<Entry, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let next = match &mut self.shape {
+            Reader::Lines(lines) => lines.next(),
+            Reader::Values(values) => values.next(),
+        };
+        self.done = !matches!(next, Ok(Some(_)));
+        next.transpose()
+    }
+}
+
+impl Lines {
+    fn next(&mut self) -> Result<Option<Entry>, ReadError> {
+        loop {
+            if let Some(entry) = self.next_inner() {
+                return Ok(Some(entry));
+            }
+            let line = self.window.line();
+            self.window.start_tape(self.max_record_bytes + LINE_END_BYTES);
+            let more = self.window.take_line();
+            let more = more.map_err(|error| ReadError::reading(error, self.window.line()))?;
+            let tape = self.window.end_tape();
+            if !more {
+                return Ok(None);
+            }
+            let place = Place { line, item: None };
+            let overflowed = tape.overflowed;
+            let mut text = tape.trimmed();
+            if overflowed || text.len() > self.max_record_bytes {
+                text.truncate(self.max_record_bytes);
+                let reason = over(self.max_record_bytes);
+                return Ok(Some(Entry::Bad(BadRecord { place, reason, raw: text })));
+            }
+            if holds_assets(&text) {
+                self.inner = Some(self.split(line, text.into()));
+            } else if !text.is_empty() {
+                return Ok(Some(Entry::Record(Record { place, text, stated_slot: None })));
+            }
+        }
+    }
+
+    fn split(&self, line: u64, text: Arc<[u8]>) -> (Box<Values>, u64, Arc<[u8]>) {
+        let copy = Arc::clone(&text);
+        let open = move || -> io::Result<Stream> { Ok(Box::new(Cursor::new(Arc::clone(&copy)))) };
+        let window = Window::open(Box::new(Cursor::new(Arc::clone(&text))));
+        let values = Values::new(window, self.max_record_bytes, Scout::Reopen(Box::new(open)));
+        (Box::new(values), line, text)
+    }
+
+    /// The next record of a line that holds several.
+    fn next_inner(&mut self) -> Option<Entry> {
+        let (values, line, _) = self.inner.as_mut()?;
+        let line = *line;
+        match values.next() {
+            Ok(Some(mut entry)) => {
+                match &mut entry {
+                    Entry::Record(record) => record.place.line = line,
+                    Entry::Bad(bad) => bad.place.line = line,
+                }
+                Some(entry)
+            }
+            Ok(None) => {
+                self.inner = None;
+                None
+            }
+            Err(error) => {
+                let (_, line, text) = self.inner.take()?;
+                let reason = match error {
+                    ReadError::Truncated { .. } => "cut off at the end of the line".to_owned(),
+                    ReadError::Malformed { reason, .. } => reason.to_owned(),
+                    other => other.to_string(),
+                };
+                let place = Place { line, item: None };
+                Some(Entry::Bad(BadRecord { place, reason, raw: text.to_vec() }))
+            }
+        }
+    }
+}
+
+/// A compressed stream of a few bytes may end before its first one.
+fn opening(error: io::Error) -> ReadError {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        ReadError::Truncated { line: 1 }
+    } else {
+        ReadError::Open(error)
+    }
+}
+
+#[cfg(test)]
+mod tests;
