@@ -1,0 +1,7 @@
+//! The `vitrine` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vitrine::main()
+}
