@@ -7,6 +7,9 @@ CREATE TABLE IF NOT EXISTS asset (
     -- Slots are u64 on Solana and stay below 2^63 here.
     slot_created bigint  NOT NULL CHECK (slot_created >= 0),
     slot_updated bigint  NOT NULL CHECK (slot_updated >= 0),
+    -- The highest slot as of which it was seen just so: an older change comes too late. Not below slot_updated,
+    -- and above it where a later look at the asset found nothing changed.
+    slot_seen    bigint  NOT NULL CHECK (slot_seen >= slot_updated),
     interface    text    NOT NULL,
     owner        bytea   CHECK (octet_length(owner) = 32),
     delegate     bytea   CHECK (octet_length(delegate) = 32),

@@ -105,7 +105,11 @@ impl Keyring {
     }
 
     /// The caller behind a credential. A key that was seen before costs no query, nor does an unknown one.
-    pub(crate) async fn caller(&self, credential: Option<&str>, now: OffsetDateTime) -> Result<Caller, Refused> {
+    pub(crate) async fn caller(
+        &self,
+        credential: Option<&str>,
+        now: OffsetDateTime,
+    ) -> Result<Caller, Refused> {
         let Some(text) = credential else {
             return self.anonymous.clone().ok_or(Refused::Missing);
         };
@@ -129,7 +133,9 @@ impl Keyring {
         loop {
             ticks.tick().await;
             match self.refresh().await {
-                Ok(()) => *self.confirmed.lock().expect("nothing panics while it holds this lock") = Instant::now(),
+                Ok(()) => {
+                    *self.confirmed.lock().expect("nothing panics while it holds this lock") = Instant::now();
+                }
                 Err(error) => tracing::debug!(%error, "keys cannot be confirmed"),
             }
         }
@@ -160,8 +166,7 @@ impl Keyring {
     /// Reads a key and remembers what came of it, unless keys have changed meanwhile.
     async fn look_up(&self, digest: &[u8; 32]) -> Result<(), Refused> {
         let generation = self.known.read().expect("nothing panics while it holds this lock").generation;
-        let record =
-            self.store.find_key(digest).await.map_err(|error| Refused::Unavailable(Some(error)))?;
+        let record = self.store.find_key(digest).await.map_err(|error| Refused::Unavailable(Some(error)))?;
         let mut known = self.known.write().expect("nothing panics while it holds this lock");
         if known.generation != generation {
             return Ok(());
@@ -205,7 +210,12 @@ impl Keyring {
     fn entry(&self, record: &KeyRecord, before: Option<&Entry>) -> Entry {
         // A tier that this server's file does not have opens nothing but the least.
         let tier = self.tiers.find(&record.tier).unwrap_or_else(|| {
-            tracing::warn!(key_id = record.key_id, tier = record.tier, "key {} has a tier that tiers.toml lacks", record.key_id);
+            tracing::warn!(
+                key_id = record.key_id,
+                tier = record.tier,
+                "key {} has a tier that tiers.toml lacks",
+                record.key_id
+            );
             Tiers::least()
         });
         let caller = match before {

@@ -95,7 +95,12 @@ pub(crate) fn find(name: &str) -> Option<&'static Method> {
 
 impl Method {
     /// Lets a caller in, or says why not. One call is taken out of the caller's bucket.
-    pub(crate) fn admit(&self, app: &App, caller: &Caller, now: Now) -> (Result<(), CallError>, Option<Allowance>) {
+    pub(crate) fn admit(
+        &self,
+        app: &App,
+        caller: &Caller,
+        now: Now,
+    ) -> (Result<(), CallError>, Option<Allowance>) {
         let required = app.tiers.required(self.category);
         if caller.tier < required {
             let refused = TierTooLow {

@@ -48,24 +48,23 @@ impl Door {
             });
         }
         if let Some(rest) = path.strip_prefix("/v3") {
-            let key = path_key(rest)?;
-            return Some(Self { dialect: Dialect::Infura, credential: key });
+            return Some(Self { dialect: Dialect::Infura, credential: decoded(path_key(rest)?) });
         }
         let rest = TRIPORT_PATHS.iter().find_map(|prefix| path.strip_prefix(prefix))?;
         let in_path = path_key(rest)?;
-        let credential = header_token(headers).or_else(|| query_key(query)).or(in_path);
+        let credential = header_token(headers).or_else(|| query_key(query)).or_else(|| decoded(in_path));
         Some(Self { dialect: Dialect::Triport, credential })
     }
 }
 
-/// The key in what follows a door's path: nothing, `/`, or `/{key}`; `None` if it is another path altogether.
-fn path_key(rest: &str) -> Option<Option<String>> {
+/// The key in what follows a door's path: empty where there is none; `None` if it is another path altogether.
+fn path_key(rest: &str) -> Option<&str> {
     if rest.is_empty() {
-        return Some(None);
+        return Some(rest);
     }
     let key = rest.strip_prefix('/')?;
     let key = key.strip_suffix('/').unwrap_or(key);
-    if key.contains('/') { None } else { Some(decoded(key)) }
+    (!key.contains('/')).then_some(key)
 }
 
 /// A bearer token, else an `x-token`.
@@ -74,7 +73,8 @@ fn header_token(headers: &HeaderMap) -> Option<String> {
         let (scheme, token) = value.to_str().ok()?.trim().split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
     });
-    let x_token = || headers.get("x-token").and_then(|value| value.to_str().ok()).map(|token| token.trim().to_owned());
+    let x_token =
+        || headers.get("x-token").and_then(|value| value.to_str().ok()).map(|token| token.trim().to_owned());
     bearer.filter(|token| !token.is_empty()).or_else(|| x_token().filter(|token| !token.is_empty()))
 }
 
@@ -97,7 +97,11 @@ mod tests {
 
     use super::*;
 
-    fn open(path: &str, query: Option<&str>, headers: &[(&'static str, &'static str)]) -> Option<(Dialect, Option<String>)> {
+    fn open(
+        path: &str,
+        query: Option<&str>,
+        headers: &[(&'static str, &'static str)],
+    ) -> Option<(Dialect, Option<String>)> {
         let headers = headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
@@ -117,7 +121,10 @@ mod tests {
         assert_eq!(open("/", None, &[]), Some((Dialect::Helius, None)));
         assert_eq!(open("/", Some("api-key=Q"), &[bearer, token]), some(Dialect::Triport, "B"));
         assert_eq!(open("/", Some("api-key=Q"), &[token]), some(Dialect::Triport, "X"));
-        assert_eq!(open("/", Some("api-key=Q"), &[("authorization", "Basic Og==")]), some(Dialect::Helius, "Q"));
+        assert_eq!(
+            open("/", Some("api-key=Q"), &[("authorization", "Basic Og==")]),
+            some(Dialect::Helius, "Q")
+        );
         assert_eq!(open("/v3/K", Some("api-key=Q"), &[bearer]), some(Dialect::Infura, "K"));
         assert_eq!(open("/v3", None, &[]), Some((Dialect::Infura, None)));
         assert_eq!(open("/v3/", None, &[]), Some((Dialect::Infura, None)));
@@ -128,7 +135,10 @@ mod tests {
             assert_eq!(open(path, None, &[]), some(Dialect::Triport, "P"));
         }
         assert_eq!(open("/sol", None, &[]), Some((Dialect::Triport, None)));
-        assert_eq!(open("/sol", None, &[("x-token", ""), ("authorization", "bearer b")]), some(Dialect::Triport, "b"));
+        assert_eq!(
+            open("/sol", None, &[("x-token", ""), ("authorization", "bearer b")]),
+            some(Dialect::Triport, "b")
+        );
         for path in ["/v3x", "/v3/a/b", "/solx", "/sol/a/b", "/v2/K", "/v1"] {
             assert_eq!(open(path, None, &[]), None, "{path}");
         }

@@ -25,6 +25,9 @@ use crate::layers::RequestId;
 use crate::limit::{Allowance, Now};
 use crate::server::App;
 
+/// What the log calls methods that there are not, whatever they were called.
+const UNKNOWN: &str = "unknown";
+
 /// What calls of one request share.
 struct Session<'a> {
     app: &'a App,
@@ -36,6 +39,8 @@ struct Session<'a> {
 /// A call that has passed the gate, or has not.
 struct Admitted<'a> {
     id: Option<&'a str>,
+    /// The method's canonical name; `unknown` where there is none.
+    method: &'static str,
     call: Result<(&'static Method, Call<'a>), CallError>,
 }
 
@@ -68,7 +73,8 @@ pub(crate) async fn post(
     };
     let asked = app.keyring.caller(door.credential.as_deref(), OffsetDateTime::now_utc());
     let limit = Duration::from_millis(app.settings.server.call_timeout_ms);
-    let caller = tokio::time::timeout(limit, asked).await.unwrap_or(Err(crate::auth::Refused::Unavailable(None)));
+    let caller =
+        tokio::time::timeout(limit, asked).await.unwrap_or(Err(crate::auth::Refused::Unavailable(None)));
     let caller = match caller {
         Ok(caller) => caller,
         Err(refused) => {
@@ -139,16 +145,15 @@ impl Session<'_> {
             })
             .collect();
         // HTTP 429 only when none got through.
-        let limited = |(admitted, _): &(Admitted<'_>, bool)| matches!(&admitted.call, Err(CallError::RateLimited(_)));
+        let limited =
+            |(admitted, _): &(Admitted<'_>, bool)| matches!(&admitted.call, Err(CallError::RateLimited(_)));
         let all_limited = admitted.iter().all(limited);
         let mut runs: Vec<BoxFuture<'_, (Done<'_>, bool)>> = Vec::with_capacity(admitted.len());
         for (admitted, notification) in admitted {
             runs.push(Box::pin(async move { (self.run(admitted).await, notification) }));
         }
-        let done: Vec<_> = stream::iter(runs)
-            .buffered(self.app.settings.rpc.batch_concurrency)
-            .collect()
-            .await;
+        let done: Vec<_> =
+            stream::iter(runs).buffered(self.app.settings.rpc.batch_concurrency).collect().await;
         let mut response = self.batch_response(done, all_limited);
         rate_headers(&mut response, allowance);
         response
@@ -161,7 +166,8 @@ impl Session<'_> {
         let mut length = 0;
         let mut retry_after = None;
         for (done, _) in done.into_iter().filter(|(_, notification)| !notification) {
-            let over = matches!(&done.result, Ok(result) if length + result.len() > settings.rpc.response_bytes_max);
+            let over =
+                matches!(&done.result, Ok(result) if length + result.len() > settings.rpc.response_bytes_max);
             let result = if over { Err(CallError::response_too_large()) } else { done.result };
             if length > 0 {
                 answers.push(",");
@@ -188,7 +194,7 @@ impl Session<'_> {
     }
 
     fn unreadable(&self, error: &CallError) -> Response {
-        self.log("unknown", error.kind(), &Answer::default(), Duration::ZERO);
+        self.log(UNKNOWN, error.kind(), &Answer::default(), Duration::ZERO);
         let mut response = error::single(error, self.dialect, None, &self.app.settings);
         rate_headers(&mut response, self.caller.bucket(crate::tiers::Category::SolDas).peek(Now::read()));
         response
@@ -200,22 +206,19 @@ impl Session<'_> {
         let peek = || self.caller.bucket(crate::tiers::Category::SolDas).peek(now);
         let id = entry_id(&entry);
         let Ok(call) = entry else {
-            return (Admitted { id, call: Err(CallError::NotARequest) }, peek());
+            return (Admitted { id, method: UNKNOWN, call: Err(CallError::NotARequest) }, peek());
         };
         let Some(method) = dispatch::find(&call.method) else {
-            return (Admitted { id, call: Err(CallError::UnknownMethod) }, peek());
+            return (Admitted { id, method: UNKNOWN, call: Err(CallError::UnknownMethod) }, peek());
         };
         let (admitted, allowance) = method.admit(self.app, self.caller, now);
-        (Admitted { id, call: admitted.map(|()| (method, call)) }, allowance)
+        (Admitted { id, method: method.name, call: admitted.map(|()| (method, call)) }, allowance)
     }
 
     /// Runs an admitted call within its time, turns a panic into an error of ours, and logs either.
     async fn run<'e>(&self, admitted: Admitted<'e>) -> Done<'e> {
         let start = Instant::now();
-        let (name, outcome) = match &admitted.call {
-            Err(error) => ("unknown", Err(error.kind())),
-            Ok((method, _)) => (method.name, Ok(())),
-        };
+        let name = admitted.method;
         let result = match admitted.call {
             Err(error) => Err(error),
             Ok((method, call)) => self.call(method, &call).await,
@@ -224,7 +227,7 @@ impl Session<'_> {
         match &result {
             Ok(answer) => self.log(name, "ok", answer, total),
             Err(error) => {
-                self.log(name, outcome.err().unwrap_or(error.kind()), &Answer::default(), total);
+                self.log(name, error.kind(), &Answer::default(), total);
                 self.explain(name, error);
             }
         }

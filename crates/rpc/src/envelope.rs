@@ -85,7 +85,9 @@ fn entry(raw: &RawValue) -> Entry<'_> {
     let version = object.take("jsonrpc").map(RawValue::get);
     let method = object.take("method").and_then(|method| serde_json::from_str::<Text<'_>>(method.get()).ok());
     match method {
-        Some(Text(method)) if version == Some(r#""2.0""#) => Ok(Call { id, method, params: object.take("params") }),
+        Some(Text(method)) if version == Some(r#""2.0""#) => {
+            Ok(Call { id, method, params: object.take("params") })
+        }
         _ => Err(NotARequest { id }),
     }
 }
@@ -152,9 +154,16 @@ mod tests {
     #[test]
     fn what_is_no_request() {
         for body in [
-            "1", "null", r#""x""#, "{}", r#"{"id":7,"method":"m"}"#, r#"{"jsonrpc":"1.0","id":7,"method":"m"}"#,
-            r#"{"jsonrpc":"2.0","id":7}"#, r#"{"jsonrpc":"2.0","id":7,"method":1}"#,
-            r#"{"jsonrpc":"2.0","id":7,"method":"a","method":"b"}"#, r#"{"jsonrpc":"2.0","id":7,"method":"\ud800"}"#,
+            "1",
+            "null",
+            r#""x""#,
+            "{}",
+            r#"{"id":7,"method":"m"}"#,
+            r#"{"jsonrpc":"1.0","id":7,"method":"m"}"#,
+            r#"{"jsonrpc":"2.0","id":7}"#,
+            r#"{"jsonrpc":"2.0","id":7,"method":1}"#,
+            r#"{"jsonrpc":"2.0","id":7,"method":"a","method":"b"}"#,
+            r#"{"jsonrpc":"2.0","id":7,"method":"\ud800"}"#,
         ] {
             assert!(single(body).is_err(), "{body}");
         }

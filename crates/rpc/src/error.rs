@@ -153,9 +153,11 @@ fn helius(error: &CallError, settings: &Settings) -> Wire {
     let observed = settings.helius.errors == ErrorStyle::Observed;
     let mut wire = match error {
         CallError::NotJson => wire(StatusCode::BAD_REQUEST, PARSE_ERROR_CODE, "Parse error", None),
-        CallError::NotARequest => wire(StatusCode::BAD_REQUEST, INVALID_REQUEST_CODE, "Invalid request", None),
+        CallError::NotARequest => {
+            wire(StatusCode::BAD_REQUEST, INVALID_REQUEST_CODE, "Invalid request", None)
+        }
         CallError::InvalidParams(InvalidParams { reason, rule, .. }) if observed => {
-            wire(StatusCode::OK, if *rule { -32000 } else { INVALID_PARAMS_CODE }, reason, None)
+            wire(StatusCode::BAD_REQUEST, if *rule { -32000 } else { INVALID_PARAMS_CODE }, reason, None)
         }
         CallError::InvalidParams(InvalidParams { field, reason, .. }) => wire(
             StatusCode::BAD_REQUEST,
@@ -167,7 +169,9 @@ fn helius(error: &CallError, settings: &Settings) -> Wire {
         CallError::TierTooLow(_) => {
             wire(StatusCode::FORBIDDEN, -32003, "You do not have permission to access this resource.", None)
         }
-        CallError::RateLimited(_) if observed => wire(StatusCode::TOO_MANY_REQUESTS, -32429, "rate limited", None),
+        CallError::RateLimited(_) if observed => {
+            wire(StatusCode::TOO_MANY_REQUESTS, -32429, "rate limited", None)
+        }
         CallError::RateLimited(_) => {
             wire(StatusCode::TOO_MANY_REQUESTS, -32029, "Rate limit exceeded. Please try again later.", None)
         }
@@ -183,9 +187,12 @@ fn helius(error: &CallError, settings: &Settings) -> Wire {
         CallError::Unavailable(_) => {
             wire(StatusCode::SERVICE_UNAVAILABLE, -32000, "The service is temporarily unavailable.", None)
         }
-        CallError::Internal(_) => {
-            wire(StatusCode::INTERNAL_SERVER_ERROR, -32000, "An unexpected error occurred on the server.", None)
-        }
+        CallError::Internal(_) => wire(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            -32000,
+            "An unexpected error occurred on the server.",
+            None,
+        ),
     };
     if settings.helius.http_status == HttpStatus::Always200 && wire.status != StatusCode::TOO_MANY_REQUESTS {
         wire.status = StatusCode::OK;
@@ -246,7 +253,9 @@ fn triport(error: &CallError, settings: &Settings) -> Wire {
         CallError::InvalidParams(InvalidParams { field, reason, .. }) => {
             wire(StatusCode::OK, INVALID_PARAMS_CODE, reason, Some(json!({ "field": field })))
         }
-        CallError::UnknownMethod => wire(StatusCode::FORBIDDEN, METHOD_NOT_FOUND_CODE, "method_unknown", None),
+        CallError::UnknownMethod => {
+            wire(StatusCode::FORBIDDEN, METHOD_NOT_FOUND_CODE, "method_unknown", None)
+        }
         CallError::Internal(_) => {
             wire(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL_ERROR_CODE, "Internal error", None)
         }
@@ -293,7 +302,8 @@ pub(crate) fn refused(
                 _ => "invalid project id\n",
             };
             let challenge = HeaderValue::from_static(r#"Basic realm="Auth failure, invalid project id""#);
-            let mut response = (StatusCode::UNAUTHORIZED, [(header::CONTENT_TYPE, "text/plain")], text).into_response();
+            let mut response =
+                (StatusCode::UNAUTHORIZED, [(header::CONTENT_TYPE, "text/plain")], text).into_response();
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
             response
         }

@@ -27,7 +27,7 @@ impl ApiKey {
         for group in bits.chunks_exact(5) {
             let value = group.iter().fold(0_u64, |value, &byte| value << 8 | u64::from(byte));
             for place in (0..8).rev() {
-                text.push(char::from(ALPHABET[usize::from((value >> (5 * place)) as u8 & 31)]));
+                text.push(char::from(ALPHABET[usize::try_from(value >> (5 * place) & 31).expect("5 bits")]));
             }
         }
         Self(text)
@@ -73,8 +73,9 @@ mod tests {
     fn a_key_has_160_bits_in_32_characters() {
         let mut random = StdRng::seed_from_u64(1);
         let keys: Vec<ApiKey> = (0..1_000).map(|_| ApiKey::generate(&mut random)).collect();
-        let places: Vec<HashSet<char>> =
-            (3..35).map(|place| keys.iter().filter_map(|key| key.text().chars().nth(place)).collect()).collect();
+        let places: Vec<HashSet<char>> = (3..35)
+            .map(|place| keys.iter().filter_map(|key| key.text().chars().nth(place)).collect())
+            .collect();
         assert_eq!(places.iter().map(HashSet::len).collect::<Vec<_>>(), vec![32; 32]);
         assert!(keys.iter().all(|key| key.text().len() == 35 && key.text().starts_with("vt_")));
     }

@@ -43,14 +43,15 @@ const ENCODINGS: [&str; 2] = ["zstd", "gzip"];
 /// Puts the layers around the routes; the last one here is the first to see a request.
 pub(crate) fn around(routes: Router, app: &Arc<App>) -> Router {
     let compression = &app.settings.compression;
-    let mut router = routes.layer(CatchPanicLayer::custom(panicked));
+    // One fallback: a route's own method router would add its `allow` to what the layers answer.
+    let mut around = Router::new().fallback_service(routes).layer(CatchPanicLayer::custom(panicked));
     if compression.enabled {
         let compress = CompressionLayer::new()
             .quality(CompressionLevel::Fastest)
             .compress_when(SizeAbove::new(compression.bytes_min));
-        router = router.layer(compress).layer(middleware::from_fn(choose_encoding));
+        around = around.layer(compress).layer(middleware::from_fn(choose_encoding));
     }
-    router.layer(cors(&app.settings.cors)).layer(middleware::from_fn_with_state(Arc::clone(app), frame))
+    around.layer(cors(&app.settings.cors)).layer(middleware::from_fn_with_state(Arc::clone(app), frame))
 }
 
 /// The request id, in and out; and, while the server drains, the hint to come back on another connection.
@@ -126,7 +127,8 @@ fn preferred(headers: &HeaderMap) -> Option<&'static str> {
 /// An entry of `accept-encoding` and its weight, 1 where none is said.
 fn weighted(entry: &str) -> (String, f32) {
     let (name, parameters) = entry.split_once(';').unwrap_or((entry, ""));
-    let weight = parameters.trim().strip_prefix("q=").map_or(1.0, |weight| weight.trim().parse().unwrap_or(0.0));
+    let weight =
+        parameters.trim().strip_prefix("q=").map_or(1.0, |weight| weight.trim().parse().unwrap_or(0.0));
     (name.trim().to_ascii_lowercase(), weight)
 }
 
@@ -157,7 +159,8 @@ mod tests {
             ("br", None),
             ("GZIP ; q=0.3", Some("gzip")),
         ] {
-            let headers = [(header::ACCEPT_ENCODING, HeaderValue::from_static(accepts))].into_iter().collect();
+            let headers =
+                [(header::ACCEPT_ENCODING, HeaderValue::from_static(accepts))].into_iter().collect();
             assert_eq!(preferred(&headers), expected, "{accepts}");
         }
     }

@@ -29,7 +29,7 @@ pub use key::ApiKey;
 pub use pages::openrpc;
 pub use server::Server;
 pub use settings::{
-    AuthSettings, CompressionSettings, CorsSettings, ErrorStyle, HeliusSettings, HttpStatus, InfuraSettings, Limit,
-    RpcSettings, ServerSettings, Settings, TierSettings, TriportSettings, UnknownList,
+    AuthSettings, CompressionSettings, CorsSettings, ErrorStyle, HeliusSettings, HttpStatus, InfuraSettings,
+    Limit, RpcSettings, ServerSettings, Settings, TierSettings, TriportSettings, UnknownList,
 };
 pub use tiers::{TierError, Tiers};

@@ -175,9 +175,12 @@ mod tests {
         let refusal = bucket.take(now).expect_err("the eleventh");
         assert_eq!((refusal.retry_after_seconds, refusal.current_rps), (1, 11));
         assert_eq!(refusal.allowance, Allowance { limit: 5, remaining: 0, reset_at: 1_002 });
-        assert_eq!(bucket.take(later(now, Duration::from_millis(199))).map_err(|refusal| refusal.current_rps), Err(12));
+        assert_eq!(
+            bucket.take(later(now, Duration::from_millis(199))).map_err(|refusal| refusal.current_rps),
+            Err(12)
+        );
         assert!(bucket.take(later(now, Duration::from_millis(200))).is_ok());
-        assert_eq!(bucket.peek(later(now, Duration::from_secs(60))).map(|state| state.remaining), Some(10));
+        assert_eq!(bucket.peek(later(now, Duration::from_mins(1))).map(|state| state.remaining), Some(10));
     }
 
     #[test]
@@ -198,7 +201,10 @@ mod tests {
                 .count();
             let allowed = f64::from(2 * rate + rate * seconds);
             let taken = f64::from(u32::try_from(taken).expect("small"));
-            assert!((taken - allowed).abs() <= (allowed * 0.01).max(1.0), "rate {rate}: {taken} of {allowed}");
+            assert!(
+                (taken - allowed).abs() <= (allowed * 0.01).max(1.0),
+                "rate {rate}: {taken} of {allowed}"
+            );
         }
     }
 

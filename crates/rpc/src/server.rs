@@ -62,7 +62,14 @@ impl Server {
         let listener = TcpListener::bind(settings.server.listen).await?;
         let anonymous = tiers.find(&settings.rpc.anonymous_tier);
         let keyring = Keyring::new(store.clone(), tiers.clone(), anonymous, &settings.auth);
-        let app = App { store, settings, tiers, keyring, started: Instant::now(), draining: AtomicBool::new(false) };
+        let app = App {
+            store,
+            settings,
+            tiers,
+            keyring,
+            started: Instant::now(),
+            draining: AtomicBool::new(false),
+        };
         Ok(Self { local_addr: listener.local_addr()?, listener, app: Arc::new(app) })
     }
 
@@ -74,7 +81,11 @@ impl Server {
     /// Serves until `shutdown`, then drains: `/ready` says 503, connections are asked to close, and for
     /// `drain_ms` new ones are still taken. Then the socket closes, and calls under way have
     /// `shutdown_timeout_ms` to end. `abort` ends all of that at once.
-    pub async fn run(self, shutdown: impl Future<Output = ()> + Send, abort: impl Future<Output = ()> + Send) {
+    pub async fn run(
+        self,
+        shutdown: impl Future<Output = ()> + Send,
+        abort: impl Future<Output = ()> + Send,
+    ) {
         let Self { listener, app, .. } = self;
         let keys = tokio::spawn({
             let app = Arc::clone(&app);
@@ -119,7 +130,9 @@ impl Doorman {
         let settings = &app.settings.server;
         let header_timeout = Duration::from_millis(settings.header_timeout_ms);
         let mut builder = Builder::new(TokioExecutor::new());
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout);
+        // hyper counts it from the end of the last answer on: it is how long a connection may idle.
+        let idle_timeout = Duration::from_millis(settings.idle_timeout_ms);
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(idle_timeout);
         builder.http2().timer(TokioTimer::new()).keep_alive_interval(header_timeout);
         Self {
             router: layers::around(routes(app), app),
@@ -192,7 +205,8 @@ impl Connection {
                 router.clone().oneshot(request)
             }
         });
-        let served = self.watcher.watch(self.builder.serve_connection(TokioIo::new(stream), service).into_owned());
+        let served =
+            self.watcher.watch(self.builder.serve_connection(TokioIo::new(stream), service).into_owned());
         // While it finds out which version of HTTP is spoken the builder waits for ever: a client that
         // connects and says nothing, or half a preface, is sent away here.
         let silent = async {
@@ -229,7 +243,8 @@ async fn elsewhere(method: Method, request: Request) -> Response {
     if Door::open(request.uri().path(), None, request.headers()).is_none() {
         return error::http(StatusCode::NOT_FOUND, "There is nothing at this path; see GET /");
     }
-    let mut response = error::http(StatusCode::METHOD_NOT_ALLOWED, &format!("{method} is not served here: POST JSON-RPC"));
+    let mut response =
+        error::http(StatusCode::METHOD_NOT_ALLOWED, &format!("{method} is not served here: POST JSON-RPC"));
     response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST,OPTIONS"));
     response
 }

@@ -27,7 +27,6 @@ pub struct Settings {
     pub compression: CompressionSettings,
 }
 
-
 /// Section `[server]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -36,8 +35,10 @@ pub struct ServerSettings {
     pub listen: SocketAddr,
     /// Connections at a time; the next ones wait in the system's backlog.
     pub connections_max: usize,
-    /// How long a client may take to send a request's headers.
+    /// How long a client that has connected may take to send its first request's headers.
     pub header_timeout_ms: u64,
+    /// How long a connection stays without a further request.
+    pub idle_timeout_ms: u64,
     /// How long a client may take to send a request's body.
     pub body_timeout_ms: u64,
     /// How long a call may take until it is answered 503.
@@ -199,6 +200,7 @@ impl Default for ServerSettings {
             listen: SocketAddr::from(([127, 0, 0, 1], 8899)),
             connections_max: 4_096,
             header_timeout_ms: 10_000,
+            idle_timeout_ms: 75_000,
             body_timeout_ms: 10_000,
             call_timeout_ms: 10_000,
             body_bytes_max: 1 << 20,

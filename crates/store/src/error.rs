@@ -1,7 +1,5 @@
 //! What can go wrong between us and Postgres, in the few kinds that a caller acts on.
 
-use std::borrow::Cow;
-
 /// An error of the store. Its text is for the log, never for a client.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -47,7 +45,7 @@ impl StoreError {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
-            sqlx::Error::Database(database) => match sqlstate_kind(database.code()) {
+            sqlx::Error::Database(database) => match sqlstate_kind(database.code().as_deref()) {
                 Kind::Unavailable => Self::Unavailable(error),
                 Kind::Deadline => Self::Deadline(error),
                 Kind::Conflict => Self::Conflict(error),
@@ -73,15 +71,18 @@ enum Kind {
 }
 
 /// The kind of an error by its SQLSTATE (PostgreSQL manual, appendix A).
-fn sqlstate_kind(code: Option<Cow<'_, str>>) -> Kind {
-    match code.as_deref() {
+fn sqlstate_kind(code: Option<&str>) -> Kind {
+    match code {
         // query_canceled is what statement_timeout raises.
         Some("57014") => Kind::Deadline,
         // unique_violation, serialization_failure (also "conflict with recovery"), deadlock_detected
         Some("23505" | "40001" | "40P01") => Kind::Conflict,
         // 08 connection, 53 resources, 57P shutdown and "cannot connect now", 25006 a read-only primary in failover
         Some(code)
-            if code.starts_with("08") || code.starts_with("53") || code.starts_with("57P") || code == "25006" =>
+            if code.starts_with("08")
+                || code.starts_with("53")
+                || code.starts_with("57P")
+                || code == "25006" =>
         {
             Kind::Unavailable
         }

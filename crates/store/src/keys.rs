@@ -113,12 +113,18 @@ impl Store {
     }
 
     async fn find_key_once(&self, digest: &[u8; 32]) -> Result<Option<KeyRecord>, StoreError> {
-        Ok(sqlx::query_as("SELECT * FROM api_key WHERE digest = $1").bind(digest).fetch_optional(&self.read).await?)
+        Ok(sqlx::query_as("SELECT * FROM api_key WHERE digest = $1")
+            .bind(digest)
+            .fetch_optional(&self.read)
+            .await?)
     }
 
     /// These keys, as they are now; one that has been deleted is missing.
     pub async fn keys_by_id(&self, key_ids: &[i64]) -> Result<Vec<KeyRecord>, StoreError> {
-        Ok(sqlx::query_as("SELECT * FROM api_key WHERE key_id = ANY($1)").bind(key_ids).fetch_all(&self.read).await?)
+        Ok(sqlx::query_as("SELECT * FROM api_key WHERE key_id = ANY($1)")
+            .bind(key_ids)
+            .fetch_all(&self.read)
+            .await?)
     }
 
     /// A number that moves whenever any key changes, in the same transaction.

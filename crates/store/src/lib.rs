@@ -17,7 +17,7 @@ pub use error::StoreError;
 pub use keys::{KeyRecord, NewKey};
 pub use migrate::{MIGRATOR, MigrateError, Pending};
 pub use plan::{Direction, Display, ListPlan, ListRef, Position, Sort, Start};
-pub use pool::Store;
+pub use pool::{READ_SESSION, Store};
 pub use read::list::{ListPage, statements};
 pub use settings::DatabaseSettings;
 pub use status::Status;

@@ -18,6 +18,22 @@ pub static MIGRATOR: Migrator = Migrator {
 /// The advisory lock of everybody who migrates this database ("vitrine" in ASCII, cut to 63 bits).
 const LOCK: i64 = 0x0076_6974_7269_6e65;
 
+/// What a `CREATE INDEX CONCURRENTLY` that failed leaves behind: its `IF NOT EXISTS` would take it for done.
+const DROP_INVALID_INDEXES: &str = "DO $$
+DECLARE
+    invalid text;
+BEGIN
+    FOR invalid IN
+        SELECT format('%I.%I', schema.nspname, index.relname)
+        FROM pg_index
+        JOIN pg_class AS index ON index.oid = pg_index.indexrelid
+        JOIN pg_namespace AS schema ON schema.oid = index.relnamespace
+        WHERE NOT pg_index.indisvalid AND schema.nspname = current_schema()
+    LOOP
+        EXECUTE 'DROP INDEX ' || invalid;
+    END LOOP;
+END $$";
+
 /// How long to sleep between two looks at the lock.
 const LOCK_POLL: Duration = Duration::from_millis(250);
 
@@ -62,7 +78,11 @@ impl Store {
         }
         let result = apply(connection).await;
         // The lock belongs to the session: it must not go back into the pool with it.
-        sqlx::query("SELECT pg_advisory_unlock($1)").bind(LOCK).execute(connection).await.map_err(StoreError::from)?;
+        sqlx::query("SELECT pg_advisory_unlock($1)")
+            .bind(LOCK)
+            .execute(connection)
+            .await
+            .map_err(StoreError::from)?;
         result
     }
 
@@ -81,6 +101,9 @@ async fn apply(connection: &mut PgConnection) -> Result<Vec<Pending>, MigrateErr
     let pending = pending(connection).await?;
     // Building an index takes as long as it takes.
     sqlx::query("SET statement_timeout = 0").execute(&mut *connection).await.map_err(StoreError::from)?;
+    if !pending.is_empty() {
+        sqlx::raw_sql(DROP_INVALID_INDEXES).execute(&mut *connection).await.map_err(StoreError::from)?;
+    }
     let result = MIGRATOR.run(&mut *connection).await;
     sqlx::query("RESET statement_timeout").execute(&mut *connection).await.map_err(StoreError::from)?;
     result?;
@@ -103,6 +126,9 @@ async fn pending(connection: &mut PgConnection) -> Result<Vec<Pending>, MigrateE
     Ok(MIGRATOR
         .iter()
         .filter(|migration| !applied.contains(&migration.version))
-        .map(|migration| Pending { version: migration.version, description: migration.description.to_string() })
+        .map(|migration| Pending {
+            version: migration.version,
+            description: migration.description.to_string(),
+        })
         .collect())
 }

@@ -81,6 +81,7 @@ pub struct Position {
 
 /// The display options that change an item's bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four options, each on or off")]
 pub struct Display {
     /// `showUnverifiedCollections`
     pub unverified: bool,

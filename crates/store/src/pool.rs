@@ -10,11 +10,13 @@ use crate::write::ListIds;
 use crate::{DatabaseSettings, StoreError};
 
 /// What every read session sets once. Plans are pinned: each statement of a read has one plan that is right
-/// at any size (golden files in `crates/store/golden`), and no stale statistic may talk the planner out of it.
-const READ_SESSION: &str = "SET default_transaction_read_only = on; \
+/// at any size (golden files and plans: `tests/tests/plans.rs`), and no stale statistic may talk the planner out of it.
+pub const READ_SESSION: &str = "SET default_transaction_read_only = on; \
     SET plan_cache_mode = force_generic_plan; \
     SET jit = off; \
     SET max_parallel_workers_per_gather = 0; \
+    SET enable_sort = off; \
+    SET enable_incremental_sort = off; \
     SET enable_seqscan = off; \
     SET enable_bitmapscan = off; \
     SET enable_hashjoin = off; \
@@ -45,7 +47,8 @@ impl Store {
                 // than the last failure is not trusted any more, and a read is tried twice.
                 .test_before_acquire(false)
                 .before_acquire(move |_, connection| {
-                    let last: Option<Instant> = *last_failure.lock().expect("nothing panics while it holds this lock");
+                    let last: Option<Instant> =
+                        *last_failure.lock().expect("nothing panics while it holds this lock");
                     let trusted = last.is_none_or(|failure| failure.elapsed() > connection.age);
                     Box::pin(async move { Ok(trusted) })
                 })
@@ -56,10 +59,14 @@ impl Store {
                 Box::pin(async move { sqlx::raw_sql(READ_SESSION).execute(connection).await.map(drop) })
             })
             .connect_lazy_with(
-                quiet(options).application_name("vitrine read").options(timeout(settings.read_statement_timeout_ms)),
+                quiet(options)
+                    .application_name("vitrine read")
+                    .options(timeout(settings.read_statement_timeout_ms)),
             );
         let write = pool(settings.write_connections_max).connect_lazy_with(
-            quiet(options).application_name("vitrine write").options(timeout(settings.write_statement_timeout_ms)),
+            quiet(options)
+                .application_name("vitrine write")
+                .options(timeout(settings.write_statement_timeout_ms)),
         );
         Self { read, write, list_ids: Arc::default(), last_failure }
     }

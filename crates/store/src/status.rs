@@ -25,6 +25,10 @@ impl Store {
         )
         .fetch_one(&self.read)
         .await?;
-        Ok(Status { last_indexed_slot: row.try_get(0)?, assets: row.try_get(1)?, migrations: row.try_get(2)? })
+        Ok(Status {
+            last_indexed_slot: row.try_get(0)?,
+            assets: row.try_get(1)?,
+            migrations: row.try_get(2)?,
+        })
     }
 }

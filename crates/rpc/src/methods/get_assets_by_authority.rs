@@ -25,5 +25,10 @@ fn parse(context: &Context<'_>) -> Result<Wanted, InvalidParams> {
     let args = Args::parse(context.params, &FIELDS, strict)?;
     let value = args.pubkey("authorityAddress")?.as_bytes().to_vec();
     let list = ListRef { kind: ListKind::Authority, key: String::new(), value };
-    Ok(Wanted { list, may_widen: false, params: ListParams::parse(&args, context.dialect, strict)? })
+    Ok(Wanted {
+        list,
+        called: ListKind::Authority,
+        may_widen: false,
+        params: ListParams::parse(&args, context.dialect, strict)?,
+    })
 }

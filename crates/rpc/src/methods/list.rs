@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::Instant;
 
+use vitrine_model::ListKind;
 use vitrine_store::{Display, ListPage, ListPlan, ListRef};
 
 use crate::answer::{Answer, Payload};
@@ -17,6 +18,8 @@ use crate::settings::UnknownList;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) list: ListRef,
+    /// What the method calls its lists, in the sentence for one that never had an asset.
+    pub(super) called: ListKind,
     /// Whether `showUnverifiedCollections` lets unverified members in.
     pub(super) may_widen: bool,
     pub(super) params: ListParams,
@@ -34,7 +37,7 @@ pub(super) async fn answer(context: &Context<'_>, wanted: Wanted) -> Result<Answ
         && context.dialect == Dialect::Helius
         && context.app.settings.helius.unknown_list == UnknownList::NotFound
     {
-        return Err(CallError::UnknownList(wanted.list.kind));
+        return Err(CallError::UnknownList(wanted.called));
     }
     let rows = page.count;
     Ok(Answer { result: render(page, &wanted.params, context.dialect), rows, db })

@@ -74,8 +74,9 @@ impl<'a> Args<'a> {
     pub(crate) fn optional<T: Deserialize<'a>>(&self, name: &str) -> Result<Option<T>, InvalidParams> {
         self.raw(name)
             .map(|value| {
-                serde_json::from_str(value.get())
-                    .map_err(|error| InvalidParams::shape(self.path(name), format!("{name}: {}", plain(&error))))
+                serde_json::from_str(value.get()).map_err(|error| {
+                    InvalidParams::shape(self.path(name), format!("{name}: {}", plain(&error)))
+                })
             })
             .transpose()
     }

@@ -32,16 +32,6 @@ const OPTIONS: [Field; 5] = [
     field("showInscription"),
 ];
 
-/// Options that official SDKs send and that mean nothing in a list: known, so that strictness lets them pass.
-const OTHER_OPTIONS: [Field; 6] = [
-    field("showZeroBalance"),
-    field("showRawData"),
-    field("showNativeBalance"),
-    field("requireFullIndex"),
-    field("showSystemMetadata"),
-    field("showClosedAccounts"),
-];
-
 const ONE_MODE: &str = "Pagination Error. Only one pagination parameter supported per query.";
 const NO_MODE: &str = "Pagination Error. No Pagination Method Selected";
 const LIMIT_TOO_LARGE: &str = "Pagination Error. Limit should not be greater than 1000.";
@@ -73,6 +63,7 @@ pub(crate) enum Mode {
 
 /// `options`, also spelled `displayOptions`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "five options, each on or off")]
 pub(crate) struct Options {
     pub(crate) show_unverified_collections: bool,
     pub(crate) show_collection_metadata: bool,
@@ -97,7 +88,8 @@ impl ListParams {
             _ => Direction::Desc,
         });
         let mode = Mode::parse(args, (before, after), (sort, direction), by_id, dialect)?;
-        let options = args.raw("options").map(|raw| Options::parse(raw, strict)).transpose()?.unwrap_or_default();
+        let options =
+            args.raw("options").map(|raw| Options::parse(raw, strict)).transpose()?.unwrap_or_default();
         Ok(Self { sort, direction, limit, mode, options })
     }
 
@@ -135,11 +127,13 @@ impl Mode {
         };
         match (cursor, page) {
             (Some(_), _) if bounded => Err(InvalidParams::rule("cursor", ONE_MODE)),
-            (Some(text), _) => cursor::decode(&text, sort, direction)
-                .map(Self::Cursor)
-                .ok_or_else(|| InvalidParams::rule("cursor", format!("Cursor Validation Err: {text} is invalid"))),
+            (Some(text), _) => cursor::decode(&text, sort, direction).map(Self::Cursor).ok_or_else(|| {
+                InvalidParams::rule("cursor", format!("Cursor Validation Err: {text} is invalid"))
+            }),
             (None, _) if bounded && !by_id => Err(InvalidParams::rule("sortBy", ONLY_BY_ID)),
-            (None, _) if bounded => Ok(Self::Range { after: bound("after", after)?, before: bound("before", before)? }),
+            (None, _) if bounded => {
+                Ok(Self::Range { after: bound("after", after)?, before: bound("before", before)? })
+            }
             (None, Some(page)) => Ok(Self::Page(page)),
             (None, None) if dialect == Dialect::Triport => Ok(Self::Page(1)),
             (None, None) => Ok(Self::Beginning),
@@ -149,8 +143,7 @@ impl Mode {
 
 impl Options {
     fn parse(raw: &serde_json::value::RawValue, strict: bool) -> Result<Self, InvalidParams> {
-        let fields: Vec<Field> = OPTIONS.into_iter().chain(OTHER_OPTIONS).collect();
-        let args = Args::nested(raw, "options.", &fields, strict)?;
+        let args = Args::nested(raw, "options.", &OPTIONS, strict)?;
         Ok(Self {
             show_unverified_collections: args.flag("showUnverifiedCollections")?,
             show_collection_metadata: args.flag("showCollectionMetadata")?,
@@ -214,7 +207,9 @@ mod tests {
     }
 
     fn mode(json: &str, dialect: Dialect) -> Result<Mode, String> {
-        parse(json, dialect).map(|params| params.mode).map_err(|error| format!("{}: {}", error.field, error.reason))
+        parse(json, dialect)
+            .map(|params| params.mode)
+            .map_err(|error| format!("{}: {}", error.field, error.reason))
     }
 
     #[test]
@@ -251,12 +246,16 @@ mod tests {
     #[test]
     fn the_direction_follows_a_lone_bound() {
         let id = Pubkey::from_bytes([7; 32]);
-        let direction = |json: &str| parse(&json.replace("ID", &id.to_string()), Dialect::Helius).unwrap().direction;
+        let direction =
+            |json: &str| parse(&json.replace("ID", &id.to_string()), Dialect::Helius).unwrap().direction;
         assert_eq!(direction("{}"), Direction::Desc);
         assert_eq!(direction(r#"{"after":"ID"}"#), Direction::Asc);
         assert_eq!(direction(r#"{"before":"ID"}"#), Direction::Desc);
         assert_eq!(direction(r#"{"before":"ID","after":"ID"}"#), Direction::Desc);
-        assert_eq!(direction(r#"{"after":"ID","sortBy":{"sortBy":"id","sortDirection":"desc"}}"#), Direction::Desc);
+        assert_eq!(
+            direction(r#"{"after":"ID","sortBy":{"sortBy":"id","sortDirection":"desc"}}"#),
+            Direction::Desc
+        );
     }
 
     #[test]
@@ -284,7 +283,11 @@ mod tests {
             (r#"{"before":"0OIl"}"#, "before"),
             (r#"{"cursor":"0OIl"}"#, "cursor"),
         ] {
-            assert_eq!(parse(json, Dialect::Infura).map_err(|error| error.field), Err(field.to_owned()), "{json}");
+            assert_eq!(
+                parse(json, Dialect::Infura).map_err(|error| error.field),
+                Err(field.to_owned()),
+                "{json}"
+            );
         }
     }
 }

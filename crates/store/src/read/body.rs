@@ -38,7 +38,7 @@ impl Items {
     ) -> Result<(), StoreError> {
         self.separate();
         vitrine_model::splice(body, splices, &display.as_model(), metadata, &mut self.bytes)
-            .map_err(|error| bad_splices(asset_id, &error))?;
+            .map_err(|error| bad_splices(asset_id, error))?;
         self.check()
     }
 
@@ -67,13 +67,18 @@ pub(crate) fn collections<'a>(
 ) -> Result<HashSet<Pubkey>, StoreError> {
     let mut ids = HashSet::new();
     for (asset_id, splices) in rows {
-        ids.extend(vitrine_model::collections(splices).map_err(|error| bad_splices(asset_id, &error))?);
+        ids.extend(vitrine_model::collections(splices).map_err(|error| bad_splices(asset_id, error))?);
     }
     Ok(ids)
 }
 
-fn bad_splices(asset_id: &[u8], error: &vitrine_model::SpliceError) -> StoreError {
-    StoreError::Inconsistent { table: "asset", column: "splices", key: printable(asset_id), reason: error.to_string() }
+fn bad_splices(asset_id: &[u8], error: vitrine_model::SpliceError) -> StoreError {
+    StoreError::Inconsistent {
+        table: "asset",
+        column: "splices",
+        key: printable(asset_id),
+        reason: error.to_string(),
+    }
 }
 
 /// An asset id for a message.

@@ -49,7 +49,8 @@ impl Store {
 
     async fn list_once(&self, plan: &ListPlan) -> Result<ListPage, StoreError> {
         if plan.display.collection_metadata {
-            let mut snapshot = self.read.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+            let mut snapshot =
+                self.read.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
             let page = with_metadata(&mut snapshot, plan).await?;
             snapshot.commit().await?;
             return Ok(page);
@@ -74,9 +75,11 @@ async fn with_metadata(snapshot: &mut PgConnection, plan: &ListPlan) -> Result<L
             members.push((asset_id, splices));
         }
     }
-    let ids: Vec<[u8; 32]> = body::collections(members.into_iter())?.iter().map(|id| *id.as_bytes()).collect();
+    let ids: Vec<[u8; 32]> =
+        body::collections(members.into_iter())?.iter().map(|id| *id.as_bytes()).collect();
     let mut metadata = HashMap::new();
-    let mut collections = sqlx::query("SELECT asset_id, body FROM asset WHERE asset_id = ANY($1)").bind(ids).fetch(snapshot);
+    let mut collections =
+        sqlx::query("SELECT asset_id, body FROM asset WHERE asset_id = ANY($1)").bind(ids).fetch(snapshot);
     while let Some(row) = collections.try_next().await? {
         let asset_id: &[u8] = row.try_get(0)?;
         let (id, shown) = metadata_of(asset_id, row.try_get(1)?)?;
@@ -110,8 +113,12 @@ fn query(plan: &ListPlan) -> Query<'static, Postgres, PgArguments> {
         // An offset beyond i64 is beyond every list.
         Start::Offset(offset) => query.bind(i64::try_from(offset).unwrap_or(i64::MAX)),
         Start::Range { after: None, before: None } => query.bind(0_i64),
-        Start::Range { after: Some(after), before: Some(before) } => query.bind(*after.as_bytes()).bind(*before.as_bytes()),
-        Start::Range { after: Some(id), .. } | Start::Range { before: Some(id), .. } => query.bind(*id.as_bytes()),
+        Start::Range { after: Some(after), before: Some(before) } => {
+            query.bind(*after.as_bytes()).bind(*before.as_bytes())
+        }
+        Start::Range { after: Some(id), .. } | Start::Range { before: Some(id), .. } => {
+            query.bind(*id.as_bytes())
+        }
         Start::Behind(Position { id, .. }) if plan.sort == crate::Sort::Id => query.bind(*id.as_bytes()),
         Start::Behind(Position { slot, id }) => query.bind(slot.as_i64()).bind(*id.as_bytes()),
     }
@@ -122,7 +129,7 @@ struct Page<'p> {
     plan: &'p ListPlan,
     spliced: bool,
     items: Items,
-    page: ListPage,
+    read: ListPage,
 }
 
 impl<'p> Page<'p> {
@@ -131,7 +138,7 @@ impl<'p> Page<'p> {
             plan,
             spliced: !plan.display.as_model().is_plain(),
             items: Items::new(plan.max_bytes),
-            page: ListPage {
+            read: ListPage {
                 last_indexed_slot: Slot::default(),
                 total: None,
                 items: Vec::new(),
@@ -144,8 +151,9 @@ impl<'p> Page<'p> {
     /// The head row or the next item.
     fn take(&mut self, row: &PgRow, metadata: &HashMap<Pubkey, Json>) -> Result<(), StoreError> {
         let Some(asset_id) = row.try_get::<Option<&[u8]>, _>(2)? else {
-            self.page.last_indexed_slot = slot("watermark", row.try_get::<Option<i64>, _>(0)?.unwrap_or(0))?;
-            self.page.total = row.try_get::<Option<i64>, _>(1)?.map(|total| u64::try_from(total).unwrap_or(0));
+            self.read.last_indexed_slot = slot("watermark", row.try_get::<Option<i64>, _>(0)?.unwrap_or(0))?;
+            self.read.total =
+                row.try_get::<Option<i64>, _>(1)?.map(|total| u64::try_from(total).unwrap_or(0));
             return Ok(());
         };
         let body: &[u8] = row.try_get(4)?;
@@ -154,13 +162,14 @@ impl<'p> Page<'p> {
         } else {
             self.items.push(body)?;
         }
-        self.page.last = Some(Position { slot: slot("list_member", row.try_get(3)?)?, id: pubkey(asset_id)? });
+        self.read.last =
+            Some(Position { slot: slot("list_member", row.try_get(3)?)?, id: pubkey(asset_id)? });
         Ok(())
     }
 
     fn finish(self) -> ListPage {
         let (items, count) = self.items.into_parts();
-        ListPage { items, count, ..self.page }
+        ListPage { items, count, ..self.read }
     }
 }
 

@@ -45,12 +45,10 @@ impl Shape {
         let bound = match (plan.start, plan.sort, plan.direction) {
             (Start::Offset(_) | Start::Range { after: None, before: None }, _, _) => Bound::Offset,
             (Start::Range { after: Some(_), before: Some(_) }, _, _) => Bound::Between,
-            (Start::Range { after: Some(_), before: None }, _, _) | (Start::Behind(_), Sort::Id, Direction::Asc) => {
-                Bound::Greater
-            }
-            (Start::Range { after: None, before: Some(_) }, _, _) | (Start::Behind(_), Sort::Id, Direction::Desc) => {
-                Bound::Less
-            }
+            (Start::Range { after: Some(_), before: None }, _, _)
+            | (Start::Behind(_), Sort::Id, Direction::Asc) => Bound::Greater,
+            (Start::Range { after: None, before: Some(_) }, _, _)
+            | (Start::Behind(_), Sort::Id, Direction::Desc) => Bound::Less,
             (Start::Behind(Position { .. }), Sort::Created | Sort::Updated, _) => Bound::Behind,
         };
         Self {
@@ -132,8 +130,15 @@ fn page_of_keys(shape: Shape) -> String {
         let verified = member_range(shape, " WHERE verified");
         let unverified = member_range(shape, " WHERE NOT verified");
         [
-            "    SELECT member.asset_id, member.position FROM (\n    (", &verified, order, ")\n    UNION ALL\n    (", &unverified, order,
-            ")\n    ) AS member\n    ORDER BY ", position_order(shape), limit,
+            "    SELECT member.asset_id, member.position FROM (\n    (",
+            &verified,
+            order,
+            ")\n    UNION ALL\n    (",
+            &unverified,
+            order,
+            ")\n    ) AS member\n    ORDER BY ",
+            position_order(shape),
+            limit,
         ]
         .concat()
     } else {
@@ -158,9 +163,15 @@ fn member_range(shape: Shape, which: &'static str) -> String {
     };
     let bounded = if bound.is_empty() { ["", "", ""] } else { [" AND ", key, bound] };
     [
-        "    SELECT member.asset_id, ", position,
-        " AS position\n    FROM list_member AS member\n    WHERE member.list_id = (SELECT list_id FROM list", which, ")",
-        bounded[0], bounded[1], bounded[2], "\n    ORDER BY ",
+        "    SELECT member.asset_id, ",
+        position,
+        " AS position\n    FROM list_member AS member\n    WHERE member.list_id = (SELECT list_id FROM list",
+        which,
+        ")",
+        bounded[0],
+        bounded[1],
+        bounded[2],
+        "\n    ORDER BY ",
     ]
     .concat()
 }

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use sqlx::postgres::PgConnection;
 use sqlx::Row as _;
+use sqlx::postgres::PgConnection;
 use vitrine_model::{Pubkey, Slot};
 
+use super::AssetChange;
 use super::copy::{self, CopyIn};
 use super::diff::{Diff, Row, Stored};
-use super::AssetChange;
 use crate::StoreError;
 
 /// The stored ones among the batch's assets, locked in order of id until the transaction ends.
@@ -18,7 +18,7 @@ pub(super) async fn lock(
 ) -> Result<HashMap<Pubkey, Stored>, StoreError> {
     let ids: Vec<[u8; 32]> = changes.iter().map(|change| *change.id.as_bytes()).collect();
     let rows = sqlx::query(
-        "SELECT asset_id, slot_created, slot_updated, digest, list_ids FROM asset
+        "SELECT asset_id, slot_created, slot_updated, slot_seen, digest, list_ids FROM asset
          WHERE asset_id = ANY($1) ORDER BY asset_id FOR UPDATE",
     )
     .bind(ids)
@@ -30,8 +30,9 @@ pub(super) async fn lock(
             let stored = Stored {
                 slot_created: slot(id, row.try_get(1)?)?,
                 slot_updated: slot(id, row.try_get(2)?)?,
-                digest: row.try_get(3)?,
-                list_ids: row.try_get(4)?,
+                slot_seen: slot(id, row.try_get(3)?)?,
+                digest: row.try_get(4)?,
+                list_ids: row.try_get(5)?,
             };
             Ok((id, stored))
         })
@@ -51,16 +52,15 @@ pub(super) async fn write(
     if !diff.replaced.is_empty() {
         replace(connection, &diff.replaced).await?;
     }
-    if !diff.lowered.is_empty() {
-        let (ids, slots): (Vec<[u8; 32]>, Vec<i64>) =
-            diff.lowered.iter().map(|(id, slot)| (*id.as_bytes(), slot.as_i64())).unzip();
+    if !diff.adjusted.is_empty() {
         sqlx::query(
-            "UPDATE asset SET slot_created = new.slot_created
-             FROM UNNEST($1::bytea[], $2::bigint[]) AS new (asset_id, slot_created)
+            "UPDATE asset SET slot_created = new.slot_created, slot_seen = new.slot_seen
+             FROM UNNEST($1::bytea[], $2::bigint[], $3::bigint[]) AS new (asset_id, slot_created, slot_seen)
              WHERE asset.asset_id = new.asset_id",
         )
-        .bind(ids)
-        .bind(slots)
+        .bind(diff.adjusted.iter().map(|row| *row.id.as_bytes()).collect::<Vec<_>>())
+        .bind(diff.adjusted.iter().map(|row| row.slot_created.as_i64()).collect::<Vec<_>>())
+        .bind(diff.adjusted.iter().map(|row| row.slot_seen.as_i64()).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     }
@@ -70,16 +70,17 @@ pub(super) async fn write(
 async fn insert(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), StoreError> {
     let mut copy_in = CopyIn::start(
         &mut *connection,
-        "COPY asset (asset_id, slot_created, slot_updated, interface, owner, delegate, compressed, burnt, frozen,
+        "COPY asset (asset_id, slot_created, slot_updated, slot_seen, interface, owner, delegate, compressed, burnt, frozen,
                      list_ids, digest, splices, body) FROM STDIN (FORMAT binary)",
     )
     .await?;
     for row in rows {
-        let AssetChange { id, slot_updated, facts, rendered, .. } = row.change;
-        let out = copy_in.row(13).await?;
+        let AssetChange { id, slot_updated, slot_seen, facts, rendered, .. } = row.change;
+        let out = copy_in.row(14).await?;
         copy::bytes(out, id.as_bytes());
         copy::int8(out, row.slot_created.as_i64());
         copy::int8(out, slot_updated.as_i64());
+        copy::int8(out, slot_seen.as_i64());
         copy::bytes(out, facts.interface.as_bytes());
         copy::optional_bytes(out, facts.owner.as_ref().map(|owner| owner.as_bytes().as_slice()));
         copy::optional_bytes(out, facts.delegate.as_ref().map(|delegate| delegate.as_bytes().as_slice()));
@@ -107,18 +108,19 @@ async fn replace(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), 
     };
     sqlx::query(
         "UPDATE asset SET slot_created = new.slot_created, slot_updated = new.slot_updated,
-                interface = new.interface, owner = new.owner, delegate = new.delegate,
+                slot_seen = new.slot_seen, interface = new.interface, owner = new.owner, delegate = new.delegate,
                 compressed = new.compressed, burnt = new.burnt, frozen = new.frozen,
                 list_ids = new.list_ids::bigint[], digest = new.digest, splices = new.splices, body = new.body
-         FROM UNNEST($1::bytea[], $2::bigint[], $3::bigint[], $4::text[], $5::bytea[], $6::bytea[], $7::boolean[],
-                     $8::boolean[], $9::boolean[], $10::text[], $11::bytea[], $12::bytea[], $13::bytea[])
-              AS new (asset_id, slot_created, slot_updated, interface, owner, delegate, compressed, burnt, frozen,
+         FROM UNNEST($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bytea[], $7::bytea[],
+                     $8::boolean[], $9::boolean[], $10::boolean[], $11::text[], $12::bytea[], $13::bytea[], $14::bytea[])
+              AS new (asset_id, slot_created, slot_updated, slot_seen, interface, owner, delegate, compressed, burnt, frozen,
                       list_ids, digest, splices, body)
          WHERE asset.asset_id = new.asset_id",
     )
     .bind(column(rows, |row| *row.change.id.as_bytes()))
     .bind(column(rows, |row| row.slot_created.as_i64()))
     .bind(column(rows, |row| row.change.slot_updated.as_i64()))
+    .bind(column(rows, |row| row.change.slot_seen.as_i64()))
     .bind(column(rows, |row| row.change.facts.interface.as_str()))
     .bind(column(rows, |row| row.change.facts.owner.map(|owner| *owner.as_bytes())))
     .bind(column(rows, |row| row.change.facts.delegate.map(|delegate| *delegate.as_bytes())))

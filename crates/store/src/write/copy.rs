@@ -21,7 +21,10 @@ pub(super) struct CopyIn<'c> {
 
 impl<'c> CopyIn<'c> {
     /// Starts a `COPY … FROM STDIN (FORMAT binary)`.
-    pub(super) async fn start(connection: &'c mut PgConnection, statement: &'static str) -> Result<Self, StoreError> {
+    pub(super) async fn start(
+        connection: &'c mut PgConnection,
+        statement: &'static str,
+    ) -> Result<Self, StoreError> {
         let mut buffer = Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4);
         buffer.extend_from_slice(HEADER);
         Ok(Self { copy: connection.copy_in_raw(statement).await?, buffer })

@@ -11,6 +11,7 @@ use super::{AssetChange, Written};
 pub(super) struct Stored {
     pub(super) slot_created: Slot,
     pub(super) slot_updated: Slot,
+    pub(super) slot_seen: Slot,
     pub(super) digest: [u8; 16],
     pub(super) list_ids: Vec<i64>,
 }
@@ -22,8 +23,8 @@ pub(super) struct Diff<'c> {
     pub(super) created: Vec<Row<'c>>,
     /// Assets to replace, in order of id.
     pub(super) replaced: Vec<Row<'c>>,
-    /// Assets of which only `slot_created` changes: it was later than it now turns out.
-    pub(super) lowered: Vec<(Pubkey, Slot)>,
+    /// Assets of which only slots change: created earlier, or seen later, than was known.
+    pub(super) adjusted: Vec<Adjusted>,
     /// Lists that nobody has seen before, with the members that they begin with.
     pub(super) new_lists: BTreeMap<&'c ListKey, i64>,
     /// How the totals of known lists change, without zeros.
@@ -44,6 +45,14 @@ pub(super) struct Row<'c> {
     pub(super) list_ids: Vec<i64>,
     /// Lists whose ids are not known before they are made.
     unknown: Vec<&'c ListKey>,
+}
+
+/// An asset that is as it was, with better known slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Adjusted {
+    pub(super) id: Pubkey,
+    pub(super) slot_created: Slot,
+    pub(super) slot_seen: Slot,
 }
 
 /// A row of `list_member`.
@@ -69,13 +78,13 @@ pub(super) fn diff<'c>(
                 written.created += 1;
                 diff.create(change, known);
             }
-            Some(old) if change.slot_updated < old.slot_updated => {
+            Some(old) if change.slot_seen < old.slot_seen => {
                 written.stale += 1;
-                diff.lower(change, old);
+                diff.adjust(change, old);
             }
             Some(old) if change.rendered.digest == old.digest => {
                 written.unchanged += 1;
-                diff.lower(change, old);
+                diff.adjust(change, old);
             }
             Some(old) => {
                 written.updated += 1;
@@ -135,28 +144,36 @@ impl<'c> Diff<'c> {
         self.replaced.push(row);
     }
 
-    /// A stale or an unchanged asset still tells when it was created.
-    fn lower(&mut self, change: &'c AssetChange, old: &Stored) {
-        if change.slot_created < old.slot_created {
-            self.lowered.push((change.id, change.slot_created));
+    /// A stale or an unchanged asset still tells when it was created, and as of when it is known.
+    fn adjust(&mut self, change: &'c AssetChange, old: &Stored) {
+        let slot_created = change.slot_created.min(old.slot_created);
+        let slot_seen = change.slot_seen.max(old.slot_seen);
+        if (slot_created, slot_seen) != (old.slot_created, old.slot_seen) {
+            self.adjusted.push(Adjusted { id: change.id, slot_created, slot_seen });
+        }
+        if slot_created < old.slot_created {
             self.moved.extend(old.list_ids.iter().map(|&list_id| Member {
                 list_id,
                 asset_id: change.id,
-                slot_created: change.slot_created,
+                slot_created,
                 slot_updated: old.slot_updated,
             }));
         }
     }
 
-    fn row(&mut self, change: &'c AssetChange, slot_created: Slot, known: &HashMap<&'c ListKey, i64>) -> Row<'c> {
+    fn row(
+        &mut self,
+        change: &'c AssetChange,
+        slot_created: Slot,
+        known: &HashMap<&'c ListKey, i64>,
+    ) -> Row<'c> {
         let mut row = Row { change, slot_created, list_ids: Vec::new(), unknown: Vec::new() };
         for key in &change.facts.lists {
-            match known.get(key) {
-                Some(&list_id) => row.list_ids.push(list_id),
-                None => {
-                    *self.new_lists.entry(key).or_default() += 1;
-                    row.unknown.push(key);
-                }
+            if let Some(&list_id) = known.get(key) {
+                row.list_ids.push(list_id);
+            } else {
+                *self.new_lists.entry(key).or_default() += 1;
+                row.unknown.push(key);
             }
         }
         row

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use sqlx::postgres::PgConnection;
 use sqlx::Row as _;
+use sqlx::postgres::PgConnection;
 use std::sync::Mutex;
 use vitrine_model::{ListKey, ListKind};
 
+use super::AssetChange;
 use super::copy::{self, CopyIn};
 use super::diff::{Diff, Member};
-use super::AssetChange;
 use crate::StoreError;
 
 /// The most names that are remembered; then it starts anew.

@@ -24,8 +24,10 @@ pub struct AssetChange {
     pub id: Pubkey,
     /// When it was created, as far as the source knows; only ever lowered.
     pub slot_created: Slot,
-    /// As of when it is so. An older change than what is stored is dropped.
+    /// Since when it is so: the slot of its last change.
     pub slot_updated: Slot,
+    /// As of when it was seen so, not below `slot_updated`. A change seen earlier than what is stored is dropped.
+    pub slot_seen: Slot,
     /// What filters and lists need.
     pub facts: Facts,
     /// What answers need.
@@ -59,7 +61,11 @@ impl Store {
     ///
     /// `stated` is the slot that the batch's source claims; a lower one than the watermark's lowers it at once.
     /// Where another writer comes between, the batch is tried again from the start.
-    pub async fn write_assets(&self, changes: &[AssetChange], stated: Option<Slot>) -> Result<Written, StoreError> {
+    pub async fn write_assets(
+        &self,
+        changes: &[AssetChange],
+        stated: Option<Slot>,
+    ) -> Result<Written, StoreError> {
         debug_assert!(changes.is_sorted_by(|a, b| a.id < b.id), "a batch is sorted and has each id once");
         let mut attempt = 1;
         loop {
@@ -109,7 +115,9 @@ impl Store {
         }
         let mut connection = self.write.acquire().await?;
         sqlx::raw_sql("SET statement_timeout = 0").execute(&mut *connection).await?;
-        for statement in ["VACUUM (ANALYZE) asset", "VACUUM (ANALYZE) list_member", "VACUUM (ANALYZE) asset_list"] {
+        for statement in
+            ["VACUUM (ANALYZE) asset", "VACUUM (ANALYZE) list_member", "VACUUM (ANALYZE) asset_list"]
+        {
             sqlx::raw_sql(statement).execute(&mut *connection).await?;
         }
         sqlx::raw_sql("RESET statement_timeout").execute(&mut *connection).await?;
