@@ -1,0 +1,105 @@
+//! Assets made to order, and written to a database the way `import` does it.
+
+use serde_json::{Value, json};
+use vitrine_model::{Asset, Pubkey, Slot};
+use vitrine_store::{AssetChange, Store};
+
+/// What a test cares about in an asset; the rest is filled in.
+#[derive(Debug, Clone)]
+pub struct AssetSpec {
+    pub id: Pubkey,
+    pub slot_created: u64,
+    pub slot_updated: u64,
+    /// The collection and whether it is verified.
+    pub collection: Option<(Pubkey, bool)>,
+    pub authority: Option<Pubkey>,
+    pub burnt: bool,
+    pub compressed: bool,
+}
+
+impl AssetSpec {
+    pub fn new(id: Pubkey) -> Self {
+        Self {
+            id,
+            slot_created: 0,
+            slot_updated: 0,
+            collection: None,
+            authority: None,
+            burnt: false,
+            compressed: false,
+        }
+    }
+
+    /// The asset as a DAS server would send it.
+    pub fn json(&self) -> Value {
+        let grouping: Vec<Value> = self
+            .collection
+            .iter()
+            .map(|(id, verified)| json!({ "group_key": "collection", "group_value": id.to_string(), "verified": verified }))
+            .collect();
+        let authorities: Vec<Value> = self
+            .authority
+            .iter()
+            .map(|id| json!({ "address": id.to_string(), "scopes": ["full"] }))
+            .collect();
+        json!({
+            "interface": "V1_NFT",
+            "id": self.id.to_string(),
+            "content": {
+                "$schema": "https://schema.metaplex.com/nft1.0.json",
+                "json_uri": format!("https://assets.test/{}.json", self.id),
+                "files": [{ "uri": format!("https://assets.test/{}.png", self.id), "mime": "image/png" }],
+                "metadata": { "name": format!("Asset {}", self.id), "symbol": "T", "attributes": [{ "trait_type": "Fur", "value": "Red" }] },
+                "links": { "image": format!("https://assets.test/{}.png", self.id) },
+            },
+            "authorities": authorities,
+            "compression": {
+                "eligible": false, "compressed": self.compressed, "data_hash": "", "creator_hash": "",
+                "asset_hash": "", "tree": "", "seq": 0, "leaf_id": 0,
+            },
+            "grouping": grouping,
+            "royalty": {
+                "royalty_model": "creators", "target": null, "percent": 0.05, "basis_points": 500,
+                "primary_sale_happened": true, "locked": false,
+            },
+            "creators": [],
+            "ownership": {
+                "frozen": false, "delegated": false, "delegate": null, "ownership_model": "single",
+                "owner": self.id.to_string(),
+            },
+            "mutable": true,
+            "burnt": self.burnt,
+        })
+    }
+
+    /// The asset as the writer takes it.
+    pub fn change(&self) -> AssetChange {
+        let asset = Asset::from_das(&self.json().to_string()).unwrap();
+        AssetChange {
+            id: self.id,
+            slot_created: Slot::new(self.slot_created).unwrap(),
+            slot_updated: Slot::new(self.slot_updated).unwrap(),
+            slot_seen: Slot::new(self.slot_updated).unwrap(),
+            facts: asset.facts(),
+            rendered: asset.render(),
+        }
+    }
+}
+
+/// Writes assets, sorted, each id once.
+pub async fn write(store: &Store, specs: &[AssetSpec]) {
+    let mut changes: Vec<AssetChange> = specs.iter().map(AssetSpec::change).collect();
+    changes.sort_by_key(|change| change.id);
+    for batch in changes.chunks(5_000) {
+        store.write_assets(batch, None).await.unwrap();
+    }
+}
+
+/// A pubkey that stands for a number.
+pub fn pubkey(number: u64) -> Pubkey {
+    let mut bytes = [0; 32];
+    // The first bytes are mixed, so that ids do not come in order of their numbers.
+    bytes[..8].copy_from_slice(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    bytes[24..].copy_from_slice(&number.to_be_bytes());
+    Pubkey::from_bytes(bytes)
+}

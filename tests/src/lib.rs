@@ -1,0 +1,14 @@
+//! Harness of the end-to-end tests: a Postgres for all of them, a database for each, servers as processes.
+#![expect(missing_docs, reason = "a harness: its names are its documentation")]
+#![expect(clippy::unwrap_used, reason = "a harness fails its test by panicking")]
+
+pub mod assets;
+pub mod case;
+pub mod client;
+pub mod postgres;
+pub mod server;
+
+pub use assets::AssetSpec;
+pub use client::{Client, Reply};
+pub use postgres::Database;
+pub use server::{Server, Vitrine};

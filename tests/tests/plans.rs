@@ -1,0 +1,153 @@
+//! Every statement of a list page: its text against a golden file, its plan against what a page may cost.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use serde_json::Value;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Row};
+use vitrine_model::Pubkey;
+use vitrine_store::{READ_SESSION, statements};
+use vitrine_tests::assets::{self, pubkey};
+use vitrine_tests::{AssetSpec, Database};
+
+const LIMIT: u64 = 100;
+
+/// A collection of 9,000, every third member unverified, among 1,000 strangers; vacuumed, as `import` leaves it.
+async fn seed(database: &Database) -> Pubkey {
+    let store = database.store();
+    let collection = pubkey(1_000_000);
+    let specs: Vec<AssetSpec> = (0..10_000)
+        .map(|number| AssetSpec {
+            slot_created: number % 977,
+            slot_updated: 1_000 + number % 1_013,
+            collection: (number < 9_000).then_some((collection, !number.is_multiple_of(3))),
+            authority: Some(pubkey(2_000_000 + number % 2)),
+            ..AssetSpec::new(pubkey(number))
+        })
+        .collect();
+    assets::write(&store, &specs).await;
+    store.finish_import(None).await.unwrap();
+    store.close().await;
+    collection
+}
+
+#[test]
+fn golden_sql() {
+    let names: Vec<String> = statements().into_iter().map(|(name, _)| name).collect();
+    let mut unique = names.clone();
+    unique.sort();
+    unique.dedup();
+    assert_eq!((names.len(), unique.len()), (64, 64), "each shape has a statement and a name of its own");
+    for (name, sql) in statements() {
+        insta::assert_snapshot!(name, sql);
+    }
+}
+
+#[tokio::test]
+async fn every_plan_reads_its_page_and_nothing_else() {
+    let database = Database::new().await;
+    let collection = seed(&database).await;
+    let mut connection = database.connect().await;
+    sqlx::raw_sql(READ_SESSION).execute(&mut connection).await.unwrap();
+    for (name, sql) in statements() {
+        let arguments = arguments(&name, collection, 0);
+        let plan = explain(&mut connection, sql, &arguments).await;
+        check(&name, &plan, LIMIT + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_numbered_page_skips_keys_index_only() {
+    let database = Database::new().await;
+    let collection = seed(&database).await;
+    let mut connection = database.connect().await;
+    sqlx::raw_sql(READ_SESSION).execute(&mut connection).await.unwrap();
+    for (name, sql) in statements().into_iter().filter(|(name, _)| name.contains("offset")) {
+        let offset = 3_000;
+        let plan = explain(&mut connection, sql, &arguments(&name, collection, offset)).await;
+        check(&name, &plan, offset + LIMIT + 1);
+        // A page past the end skips nothing at all.
+        let plan = explain(&mut connection, sql, &arguments(&name, collection, 1_000_000)).await;
+        check(&name, &plan, 1);
+    }
+}
+
+/// The values of `$1…` for a statement, by its name.
+fn arguments(name: &str, collection: Pubkey, offset: u64) -> String {
+    let hex = |id: Pubkey| {
+        let digits: Vec<String> = id.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("'\\x{digits}'::bytea")
+    };
+    let middle = |share: u8| {
+        let mut bytes = [0; 32];
+        bytes[0] = share;
+        hex(Pubkey::from_bytes(bytes))
+    };
+    let bound = if name.contains("_offset") {
+        offset.to_string()
+    } else if name.contains("_between") {
+        format!("{}, {}", middle(0x20), middle(0xe0))
+    } else if name.contains("_behind") {
+        let slot = if name.contains("created") { 500 } else { 1_500 };
+        format!("{slot}, {}", middle(0x80))
+    } else {
+        middle(0x80)
+    };
+    format!("1, 'collection', {}, {LIMIT}, {bound}", hex(collection))
+}
+
+async fn explain(connection: &mut PgConnection, sql: &str, arguments: &str) -> Value {
+    let prepared = format!("PREPARE page AS {sql}");
+    sqlx::raw_sql(AssertSqlSafe(prepared)).execute(&mut *connection).await.unwrap();
+    let explained =
+        format!("EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, FORMAT JSON) EXECUTE page({arguments})");
+    let row = sqlx::raw_sql(AssertSqlSafe(explained)).fetch_one(&mut *connection).await.unwrap();
+    let text: String = row.try_get_unchecked(0).unwrap();
+    sqlx::raw_sql("DEALLOCATE page").execute(connection).await.unwrap();
+    serde_json::from_str::<Value>(&text).unwrap()[0]["Plan"].take()
+}
+
+/// No sort, no scan of a table, keys from the right index in order and alone, and no more than are needed.
+fn check(name: &str, plan: &Value, keys_max: u64) {
+    let index = match name {
+        name if name.contains("created") => "list_member_created",
+        name if name.contains("updated") => "list_member_updated",
+        _ => "list_member_pkey",
+    };
+    let backward = if name.contains("_desc_") { "Backward" } else { "Forward" };
+    let (mut keys, mut key_scans) = (0, 0);
+    let mut nodes = vec![plan];
+    while let Some(node) = nodes.pop() {
+        let kind = node["Node Type"].as_str().unwrap();
+        assert!(
+            !matches!(kind, "Sort" | "Incremental Sort" | "Seq Scan" | "Bitmap Heap Scan"),
+            "{name}: {plan:#}"
+        );
+        if node["Relation Name"] == "list_member" {
+            key_scans += 1;
+            assert_eq!(
+                (kind, &node["Index Name"]),
+                ("Index Only Scan", &Value::from(index)),
+                "{name}: {plan:#}"
+            );
+            assert_eq!(node["Scan Direction"], backward, "{name}: {plan:#}");
+            assert_eq!(node["Heap Fetches"], 0, "{name}: {plan:#}");
+            assert!(node.get("Rows Removed by Filter").is_none(), "{name}: {plan:#}");
+            keys += whole(&node["Actual Rows"]) * whole(&node["Actual Loops"]);
+        }
+        if node["Relation Name"] == "asset" {
+            assert_eq!(
+                (kind, &node["Index Name"]),
+                ("Index Scan", &Value::from("asset_pkey")),
+                "{name}: {plan:#}"
+            );
+        }
+        nodes.extend(node["Plans"].as_array().into_iter().flatten());
+    }
+    assert_eq!(key_scans, if name.contains("unverified") { 2 } else { 1 }, "{name}: {plan:#}");
+    assert!(keys <= keys_max, "{name} reads {keys} keys, not {keys_max}: {plan:#}");
+}
+
+fn whole(number: &Value) -> u64 {
+    number.as_f64().map(|number| format!("{number:.0}").parse().unwrap()).unwrap()
+}
