@@ -76,7 +76,7 @@ async fn a_numbered_page_skips_keys_index_only() {
 fn arguments(name: &str, collection: Pubkey, offset: u64) -> String {
     let hex = |id: Pubkey| {
         let digits: Vec<String> = id.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("'\\x{digits}'::bytea")
+        format!("'\\x{}'::bytea", digits.concat())
     };
     let middle = |share: u8| {
         let mut bytes = [0; 32];

@@ -50,6 +50,8 @@ struct Walk {
     limit: usize,
     unverified: bool,
     by_authority: bool,
+    /// Options that change what items show and must not change which there are.
+    shown: [bool; 3],
 }
 
 fn walk() -> impl Strategy<Value = Walk> {
@@ -60,14 +62,16 @@ fn walk() -> impl Strategy<Value = Walk> {
         prop_oneof![3 => 1_usize..12, 1 => Just(1_000)],
         any::<bool>(),
         prop::bool::weighted(0.25),
+        any::<[bool; 3]>(),
     )
-        .prop_map(|(members, sort, direction, limit, unverified, by_authority)| Walk {
+        .prop_map(|(members, sort, direction, limit, unverified, by_authority, shown)| Walk {
             members,
             sort,
             direction,
             limit,
             unverified,
             by_authority,
+            shown,
         })
 }
 
@@ -220,7 +224,10 @@ async fn check(world: &World, walk: &Walk) {
     let mut params = json!({
         "sortBy": { "sortBy": walk.sort, "sortDirection": walk.direction },
         "limit": walk.limit,
-        "options": { "showUnverifiedCollections": walk.unverified, "showGrandTotal": true },
+        "options": {
+            "showUnverifiedCollections": walk.unverified, "showGrandTotal": true,
+            "showCollectionMetadata": walk.shown[0], "showFungible": walk.shown[1], "showInscription": walk.shown[2],
+        },
     });
     let method = if walk.by_authority {
         params["authorityAddress"] = authority.to_string().into();
