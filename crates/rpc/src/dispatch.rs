@@ -31,6 +31,8 @@ pub(crate) struct Context<'a> {
     pub(crate) app: &'a App,
     pub(crate) dialect: Dialect,
     pub(crate) params: Option<&'a RawValue>,
+    /// The most bytes that the answer may have.
+    pub(crate) bytes_max: usize,
 }
 
 /// A method's names, for documents and tests.

@@ -2,7 +2,8 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Extension, State};
@@ -13,10 +14,11 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 use crate::access_log::Line;
 use crate::answer::{Answer, Payload};
-use crate::auth::Caller;
+use crate::auth::{Caller, Refused};
 use crate::dispatch::{self, Context, Method};
 use crate::door::{Dialect, Door};
 use crate::envelope::{self, Call, Entry, Request, Unreadable};
@@ -34,6 +36,10 @@ struct Session<'a> {
     dialect: Dialect,
     request_id: &'a str,
     caller: &'a Caller,
+    /// When the request has to be answered, whatever it is made of.
+    deadline: Instant,
+    /// Bytes that its calls may still answer.
+    budget: AtomicUsize,
 }
 
 /// A call that has passed the gate, or has not.
@@ -65,6 +71,7 @@ pub(crate) async fn post(
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
+    let deadline = Instant::now() + Duration::from_millis(app.settings.server.call_timeout_ms);
     let settings = &app.settings.rpc;
     let request = envelope::parse(&body, settings.json_depth_max, settings.batch_entries_max);
     let id = match &request {
@@ -72,9 +79,7 @@ pub(crate) async fn post(
         _ => None,
     };
     let asked = app.keyring.caller(door.credential.as_deref(), OffsetDateTime::now_utc());
-    let limit = Duration::from_millis(app.settings.server.call_timeout_ms);
-    let caller =
-        tokio::time::timeout(limit, asked).await.unwrap_or(Err(crate::auth::Refused::Unavailable(None)));
+    let caller = tokio::time::timeout_at(deadline, asked).await.unwrap_or(Err(Refused::Unavailable(None)));
     let caller = match caller {
         Ok(caller) => caller,
         Err(refused) => {
@@ -82,7 +87,14 @@ pub(crate) async fn post(
             return error::refused(&refused, door.dialect, id, &request_id.0, &app.settings);
         }
     };
-    let session = Session { app: &app, dialect: door.dialect, request_id: &request_id.0, caller: &caller };
+    let session = Session {
+        app: &app,
+        dialect: door.dialect,
+        request_id: &request_id.0,
+        caller: &caller,
+        deadline,
+        budget: AtomicUsize::new(settings.response_bytes_max),
+    };
     match request {
         Ok(Request::Single(entry)) => session.single(entry).await,
         Ok(Request::Batch(entries)) => session.batch(entries).await,
@@ -235,14 +247,23 @@ impl Session<'_> {
     }
 
     async fn call(&self, method: &Method, call: &Call<'_>) -> Result<Answer, CallError> {
-        let context = Context { app: self.app, dialect: self.dialect, params: call.params };
-        let limit = Duration::from_millis(self.app.settings.server.call_timeout_ms);
-        let run = AssertUnwindSafe((method.run)(context)).catch_unwind();
-        match tokio::time::timeout(limit, run).await {
-            Err(_) => Err(CallError::Unavailable(None)),
-            Ok(Err(_)) => Err(CallError::Internal(anyhow::anyhow!("{} panicked", method.name))),
-            Ok(Ok(result)) => result,
+        let bytes_max = self.budget.load(Ordering::Relaxed);
+        if bytes_max == 0 {
+            return Err(CallError::response_too_large());
         }
+        let context = Context { app: self.app, dialect: self.dialect, params: call.params, bytes_max };
+        let run = AssertUnwindSafe((method.run)(context)).catch_unwind();
+        let answer = match tokio::time::timeout_at(self.deadline, run).await {
+            Err(_) => return Err(CallError::Unavailable(None)),
+            Ok(Err(_)) => return Err(CallError::Internal(anyhow::anyhow!("{} panicked", method.name))),
+            Ok(Ok(result)) => result?,
+        };
+        // Calls of a batch that run side by side may together go over; those behind them do not run any more.
+        let used = answer.result.len();
+        let _ = self
+            .budget
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(used)));
+        Ok(answer)
     }
 
     fn log(&self, method: &str, outcome: &str, answer: &Answer, total: Duration) {

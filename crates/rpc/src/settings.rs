@@ -215,7 +215,7 @@ impl Default for RpcSettings {
         Self {
             batch_entries_max: 100,
             batch_concurrency: 8,
-            response_bytes_max: 64 << 20,
+            response_bytes_max: 32 << 20,
             json_depth_max: 64,
             strict_params: false,
             anonymous_tier: String::new(),

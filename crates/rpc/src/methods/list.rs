@@ -60,7 +60,7 @@ fn plan(context: &Context<'_>, wanted: &Wanted) -> ListPlan {
             inscription: options.show_inscription,
             cdn_base: (context.dialect == Dialect::Helius && !cdn_base.is_empty()).then(|| cdn_base.clone()),
         },
-        max_bytes: context.app.settings.rpc.response_bytes_max,
+        max_bytes: context.bytes_max,
     }
 }
 
