@@ -19,8 +19,8 @@ fn assets_of_another_server_come_back_as_they_were() {
     for entry in std::fs::read_dir(Path::new(&folder)).expect("VITRINE_PEER_CASES is a folder") {
         let path = entry.expect("an entry").path();
         if path.extension().is_some_and(|extension| extension == "json") {
-            let case: Value =
-                serde_json::from_slice(&std::fs::read(path).expect("a readable case")).expect("a case is JSON");
+            let case: Value = serde_json::from_slice(&std::fs::read(path).expect("a readable case"))
+                .expect("a case is JSON");
             for call in case["calls"].as_array().into_iter().flatten() {
                 collect(&call["result"], &mut assets);
             }
@@ -45,9 +45,12 @@ fn collect(result: &Value, assets: &mut Vec<Value>) {
 }
 
 fn check(asset: &Value) {
-    let rendered = Asset::from_das(&asset.to_string()).unwrap_or_else(|error| panic!("{error}: {asset}")).render();
-    let shows_verified = asset["grouping"].as_array().into_iter().flatten().any(|group| group.get("verified").is_some());
-    let display = Display { unverified: shows_verified, fungible: true, inscription: true, ..Display::default() };
+    let rendered =
+        Asset::from_das(&asset.to_string()).unwrap_or_else(|error| panic!("{error}: {asset}")).render();
+    let shows_verified =
+        asset["grouping"].as_array().into_iter().flatten().any(|group| group.get("verified").is_some());
+    let display =
+        Display { unverified: shows_verified, fungible: true, inscription: true, ..Display::default() };
     let mut bytes = Vec::new();
     splice(&rendered.body, &rendered.splices, &display, &HashMap::new(), &mut bytes).expect("own splices");
     let shown: Value = serde_json::from_slice(&bytes).expect("a rendered asset is JSON");
