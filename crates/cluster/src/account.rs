@@ -48,13 +48,13 @@ impl Account {
 
     /// Refuses a path with a folder on its way (itself included) that this user has no permission to search,
     /// and names that folder.
-    pub(crate) fn check_can_enter(&self, path: &Path) -> Result<(), ClusterError> {
+    pub(crate) fn check_can_enter(&self, path: &Path, wanted: &Path) -> Result<(), ClusterError> {
         let mut folders: Vec<&Path> = path.ancestors().collect();
         folders.reverse();
         for folder in folders {
             let metadata = fs::metadata(folder).map_err(io_at("look at", folder))?;
             if metadata.is_dir() && !self.may_search(metadata.uid(), metadata.gid(), metadata.mode()) {
-                let (folder, path) = (PathBuf::from(folder), PathBuf::from(path));
+                let (folder, path) = (PathBuf::from(folder), PathBuf::from(wanted));
                 return Err(ClusterError::NotEnterable { folder, path, user: self.name.clone() });
             }
         }

@@ -44,7 +44,7 @@ impl Binaries {
         match choose(&candidates, wanted) {
             Some(binaries) => {
                 if let Some(account) = account {
-                    account.check_can_enter(&resolved(&binaries.folder))?;
+                    account.check_can_enter(&resolved(&binaries.folder), &binaries.folder)?;
                 }
                 Ok(binaries.clone())
             }

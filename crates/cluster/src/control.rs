@@ -170,7 +170,8 @@ pub(crate) fn stop(
 /// in English.
 fn command(data_dir: &DataDir, binaries: &Binaries, program: &str) -> Command {
     let mut command = Command::new(binaries.program(program));
-    command.current_dir(&data_dir.path).stdin(Stdio::null()).env("LC_ALL", "C");
+    // A group of its own: a terminal's Ctrl-C is for whoever asked for this, not for what runs half way.
+    command.current_dir(&data_dir.path).stdin(Stdio::null()).env("LC_ALL", "C").process_group(0);
     for variable in PG_VARIABLES {
         command.env_remove(variable);
     }

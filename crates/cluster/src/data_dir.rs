@@ -25,6 +25,11 @@ pub(crate) struct DataDir {
     pub(crate) account: Option<Account>,
 }
 
+/// Whether a cluster has ever been made in this data dir.
+pub fn exists(data_dir: &Path) -> bool {
+    data_dir.join("pgdata").exists()
+}
+
 impl DataDir {
     /// Creates the folder where it is missing and finds out who runs Postgres in it.
     ///
@@ -37,7 +42,7 @@ impl DataDir {
         if let Some(account) = &account {
             let parent = path.ancestors().skip(1).find(|parent| parent.exists()).unwrap_or(Path::new("/"));
             let parent = fs::canonicalize(parent).map_err(io_at("resolve", parent))?;
-            account.check_can_enter(&parent)?;
+            account.check_can_enter(&parent, &path)?;
         }
         create_folder(&path, 0o700)?;
         let path = fs::canonicalize(&path).map_err(io_at("resolve", &path))?;
@@ -47,7 +52,7 @@ impl DataDir {
             if metadata.uid() != account.uid && is_ours(&path)? {
                 lchown(&path, Some(account.uid), Some(account.gid)).map_err(io_at("give away", &path))?;
             }
-            account.check_can_enter(&path)?;
+            account.check_can_enter(&path, &path)?;
         }
         Ok(Self { path, account })
     }
@@ -111,7 +116,7 @@ impl DataDir {
         }
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(io_at("protect", folder))?;
         if let Some(account) = &self.account {
-            account.check_can_enter(folder)?;
+            account.check_can_enter(folder, folder)?;
         }
         Ok(folder.clone())
     }

@@ -28,6 +28,7 @@ mod postmaster;
 mod settings;
 
 pub use cluster::{Closed, Cluster};
+pub use data_dir::exists;
 pub use error::ClusterError;
 pub use locks::ServeLock;
 pub use options::{ClusterOptions, Download, Environment, default_data_dir};

@@ -55,7 +55,7 @@ fn connect(url: &str) {
 /// Another process that has the cluster open until it is killed.
 fn spawn_holder(data_dir: &Path) -> (Child, u32) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--ignored", "--nocapture", "holder"])
+        .args(["--exact", "--nocapture", "holder"])
         .env(HOLDER, data_dir)
         .stdout(Stdio::piped())
         .spawn()
@@ -67,8 +67,8 @@ fn spawn_holder(data_dir: &Path) -> (Child, u32) {
     (child, postmaster.unwrap())
 }
 
+/// The other process of the tests that need one; in any other run there is nothing to do.
 #[test]
-#[ignore = "the other process of the tests that need one"]
 fn holder() {
     let Some(data_dir) = std::env::var_os(HOLDER) else {
         return;

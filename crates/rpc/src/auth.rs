@@ -14,6 +14,9 @@ use crate::limit::{Bucket, Now};
 use crate::settings::AuthSettings;
 use crate::tiers::{Category, Tier, Tiers};
 
+/// How long it may take to read what has changed. A connection may be lost without a word; another is not.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A caller whose credential is good. Only [`Keyring`] makes one.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
@@ -132,11 +135,12 @@ impl Keyring {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            match self.refresh().await {
-                Ok(()) => {
+            match tokio::time::timeout(REFRESH_TIMEOUT, self.refresh()).await {
+                Ok(Ok(())) => {
                     *self.confirmed.lock().expect("nothing panics while it holds this lock") = Instant::now();
                 }
-                Err(error) => tracing::debug!(%error, "keys cannot be confirmed"),
+                Ok(Err(error)) => tracing::debug!(%error, "keys cannot be confirmed"),
+                Err(_) => tracing::debug!("keys cannot be confirmed: the database does not answer"),
             }
         }
     }

@@ -4,14 +4,14 @@
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database cannot be reached, is shutting down, or has no connection free in time.
-    #[error("the database is not available: {0}")]
-    Unavailable(#[source] sqlx::Error),
+    #[error("the database is not available: {}", plain(.0))]
+    Unavailable(sqlx::Error),
     /// A statement ran into its timeout.
-    #[error("a statement ran into its timeout: {0}")]
-    Deadline(#[source] sqlx::Error),
+    #[error("a statement ran into its timeout: {}", plain(.0))]
+    Deadline(sqlx::Error),
     /// Another transaction came between; the same call may succeed when it is made again.
-    #[error("another transaction came between: {0}")]
-    Conflict(#[source] sqlx::Error),
+    #[error("another transaction came between: {}", plain(.0))]
+    Conflict(sqlx::Error),
     /// The page would be larger than the caller's cap.
     #[error("the page is larger than {max_bytes} bytes")]
     TooLarge {
@@ -31,8 +31,8 @@ pub enum StoreError {
         reason: String,
     },
     /// Any other error of Postgres or its driver: a fault of ours.
-    #[error("database error: {0}")]
-    Internal(#[source] sqlx::Error),
+    #[error("database error: {}", plain(.0))]
+    Internal(sqlx::Error),
 }
 
 impl StoreError {
@@ -63,6 +63,17 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// Postgres's own sentence and SQLSTATE, without the line of its source that the driver appends.
+fn plain(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(database) => match database.code() {
+            Some(code) => format!("{} ({code})", database.message()),
+            None => database.message().to_owned(),
+        },
+        other => other.to_string(),
+    }
+}
+
 enum Kind {
     Unavailable,
     Deadline,
@@ -77,6 +88,8 @@ fn sqlstate_kind(code: Option<&str>) -> Kind {
         Some("57014") => Kind::Deadline,
         // unique_violation, serialization_failure (also "conflict with recovery"), deadlock_detected
         Some("23505" | "40001" | "40P01") => Kind::Conflict,
+        // disk_full: nothing that passes by itself
+        Some("53100") => Kind::Internal,
         // 08 connection, 53 resources, 57P shutdown and "cannot connect now", 25006 a read-only primary in failover
         Some(code)
             if code.starts_with("08")

@@ -115,7 +115,7 @@ impl Store {
     async fn find_key_once(&self, digest: &[u8; 32]) -> Result<Option<KeyRecord>, StoreError> {
         Ok(sqlx::query_as("SELECT * FROM api_key WHERE digest = $1")
             .bind(digest)
-            .fetch_optional(&self.read)
+            .fetch_optional(&mut *self.read().await?)
             .await?)
     }
 
@@ -123,13 +123,14 @@ impl Store {
     pub async fn keys_by_id(&self, key_ids: &[i64]) -> Result<Vec<KeyRecord>, StoreError> {
         Ok(sqlx::query_as("SELECT * FROM api_key WHERE key_id = ANY($1)")
             .bind(key_ids)
-            .fetch_all(&self.read)
+            .fetch_all(&mut *self.read().await?)
             .await?)
     }
 
     /// A number that moves whenever any key changes, in the same transaction.
     pub async fn key_epoch(&self) -> Result<i64, StoreError> {
-        let epoch = sqlx::query_scalar("SELECT epoch FROM api_key_epoch").fetch_one(&self.read).await;
+        let mut connection = self.read().await?;
+        let epoch = sqlx::query_scalar("SELECT epoch FROM api_key_epoch").fetch_one(&mut *connection).await;
         if epoch.is_err() {
             self.note_failure();
         }

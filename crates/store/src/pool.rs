@@ -1,10 +1,14 @@
 //! The two pools, by the promise that each makes: reads never write, writes may wait.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, Postgres};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use crate::write::ListIds;
 use crate::{DatabaseSettings, StoreError};
@@ -24,19 +28,38 @@ pub const READ_SESSION: &str = "SET default_transaction_read_only = on; \
     SET enable_material = off; \
     SET enable_memoize = off";
 
+/// How much longer than a statement may run its connection may take to say that it has ended.
+const RELEASE_GRACE: Duration = Duration::from_secs(1);
+
+/// How long [`Store::close`] waits for connections that are still busy.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// The database, to those who need it. Cheap to clone; clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pub(crate) read: PgPool,
+    read: PgPool,
     pub(crate) write: PgPool,
     pub(crate) list_ids: Arc<ListIds>,
-    last_failure: Arc<Mutex<Option<Instant>>>,
+    last_failure: LastFailure,
+    release_timeout: Duration,
+}
+
+type LastFailure = Arc<Mutex<Option<Instant>>>;
+
+/// A connection of the read pool, on loan.
+///
+/// A pool takes a connection back when its last statement has ended, however long that takes: where a network
+/// has swallowed the connection, for ever, and the pool has one less. Here that wait has an end.
+pub(crate) struct Lease {
+    connection: PoolConnection<Postgres>,
+    timeout: Duration,
+    last_failure: LastFailure,
 }
 
 impl Store {
     /// Makes the pools without connecting: the first call does. `options` come from a URL or a private cluster.
     pub fn new(options: &PgConnectOptions, settings: &DatabaseSettings) -> Self {
-        let last_failure = Arc::new(Mutex::new(None));
+        let last_failure = LastFailure::default();
         let acquire_timeout = Duration::from_millis(settings.acquire_timeout_ms);
         let pool = |connections: u32| {
             let last_failure = Arc::clone(&last_failure);
@@ -68,7 +91,8 @@ impl Store {
                 .application_name("vitrine write")
                 .options(timeout(settings.write_statement_timeout_ms)),
         );
-        Self { read, write, list_ids: Arc::default(), last_failure }
+        let release_timeout = Duration::from_millis(settings.read_statement_timeout_ms) + RELEASE_GRACE;
+        Self { read, write, list_ids: Arc::default(), last_failure, release_timeout }
     }
 
     /// Like [`Store::new`], from the settings' URL.
@@ -79,7 +103,7 @@ impl Store {
 
     /// Whether the database answers: one round trip on a connection of the read pool.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let mut connection = self.read.acquire().await?;
+        let mut connection = self.read().await?;
         match connection.ping().await {
             Ok(()) => Ok(()),
             Err(error) => {
@@ -89,10 +113,12 @@ impl Store {
         }
     }
 
-    /// Closes all connections; calls that still run may finish.
+    /// Closes all connections. Those that are still busy after a second are left to their end.
     pub async fn close(&self) {
-        self.read.close().await;
-        self.write.close().await;
+        let closing = async { tokio::join!(self.read.close(), self.write.close()) };
+        if timeout(CLOSE_TIMEOUT, closing).await.is_err() {
+            tracing::debug!("some connections to the database are still busy and are left");
+        }
     }
 
     /// Connections of the read pool: (open, idle).
@@ -100,10 +126,50 @@ impl Store {
         (self.read.size(), self.read.num_idle())
     }
 
+    /// A connection of the read pool.
+    pub(crate) async fn read(&self) -> Result<Lease, StoreError> {
+        let connection = self.read.acquire().await?;
+        let last_failure = Arc::clone(&self.last_failure);
+        Ok(Lease { connection, timeout: self.release_timeout, last_failure })
+    }
+
     /// From now on no connection that is open at this moment is used again.
     pub(crate) fn note_failure(&self) {
-        *self.last_failure.lock().expect("nothing panics while it holds this lock") = Some(Instant::now());
+        note(&self.last_failure);
     }
+}
+
+impl Deref for Lease {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Lease {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // Without a runtime there is nobody who could wait.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let returning = timeout(self.timeout, self.connection.return_to_pool());
+        let last_failure = Arc::clone(&self.last_failure);
+        runtime.spawn(async move {
+            if returning.await.is_err() {
+                tracing::warn!("a connection to the database says nothing any more and is given up");
+                note(&last_failure);
+            }
+        });
+    }
+}
+
+fn note(failure: &LastFailure) {
+    *failure.lock().expect("nothing panics while it holds this lock") = Some(Instant::now());
 }
 
 /// Statements are not logged one by one: the access log tells what a call cost.

@@ -23,7 +23,7 @@ impl Store {
                     coalesce((SELECT value FROM counter WHERE name = 'assets'), 0),
                     (SELECT count(*) FROM _sqlx_migrations WHERE success)",
         )
-        .fetch_one(&self.read)
+        .fetch_one(&mut *self.read().await?)
         .await?;
         Ok(Status {
             last_indexed_slot: row.try_get(0)?,

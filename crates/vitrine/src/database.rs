@@ -90,7 +90,7 @@ pub(crate) async fn with_database<T>(
 
 /// Applies what is pending.
 pub(crate) async fn migrate(store: &Store) -> Result<Vec<Pending>> {
-    let applied = store.migrate(MIGRATE_PATIENCE).await?;
+    let applied = store.migrate(MIGRATE_PATIENCE).await.map_err(unreachable_database)?;
     for migration in &applied {
         let (version, description) = (migration.version, &migration.description);
         tracing::debug!(version, "migration {version} ({description}) applied");

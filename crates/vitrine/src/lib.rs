@@ -28,7 +28,7 @@ pub fn main() -> ExitCode {
         }
     };
     run(cli).unwrap_or_else(|error| {
-        eprintln!("error: {}", sentence(&error));
+        telemetry::say(&format!("error: {}", sentence(&error)));
         if error.is::<UsageError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
     })
 }

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: the first asks to end, the second does not ask.
+//! SIGINT, SIGTERM and SIGHUP: the first asks to end, the second does not ask.
 
 use std::io;
 
@@ -12,16 +12,19 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Takes SIGINT and SIGTERM over for the rest of the process.
+    /// Takes the three over for the rest of the process.
     pub(crate) fn listen() -> io::Result<Self> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
+        // A terminal that closes must not leave Postgres behind.
+        let mut hangup = signal(SignalKind::hangup())?;
         let (sender, count) = watch::channel(0);
         tokio::spawn(async move {
             loop {
                 tokio::select! {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
+                    _ = hangup.recv() => {}
                 }
                 sender.send_modify(|count| *count += 1);
                 if *sender.borrow() == 1 {

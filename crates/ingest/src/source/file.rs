@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
-use tempfile::NamedTempFile;
 
 use super::ReadError;
+use super::spool::Spool;
 
 /// Bytes asked of the system at once.
 const READ_BYTES: usize = 256 * 1024;
@@ -42,7 +42,7 @@ pub struct Progress {
 #[derive(Debug)]
 pub struct Source {
     input: Input,
-    spool: Option<NamedTempFile>,
+    spool: Option<Spool>,
     progress: Arc<Progress>,
 }
 
@@ -126,7 +126,7 @@ impl Source {
     /// known by their first bytes, whatever the name says.
     pub fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         match (&self.spool, &self.input) {
-            (Some(spool), _) => self.decoded(spool.reopen()?),
+            (Some(spool), _) => self.decoded(spool.reader()),
             (None, Input::Path(path)) => self.decoded(File::open(path)?),
             (None, Input::Stdin) => self.decoded(io::stdin()),
         }
@@ -145,7 +145,7 @@ impl Source {
 
     /// The same input, its bytes copied to a temporary file, so that it is rewindable.
     pub fn spooled(self) -> Result<Self, ReadError> {
-        let mut spool = NamedTempFile::new().map_err(ReadError::Spool)?;
+        let mut spool = Spool::new().map_err(ReadError::Spool)?;
         let copied = match &self.input {
             Input::Path(path) => {
                 let file = File::open(path).map_err(ReadError::Open)?;
@@ -160,7 +160,7 @@ impl Source {
     /// Raw bytes, where the system knows them.
     fn length(&self) -> Option<u64> {
         let metadata = match (&self.spool, &self.input) {
-            (Some(spool), _) => spool.as_file().metadata(),
+            (Some(spool), _) => return spool.length().ok(),
             (None, Input::Path(path)) => path.metadata(),
             (None, Input::Stdin) => return None,
         };
@@ -210,6 +210,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use std::io::Write;
+
+    use tempfile::NamedTempFile;
 
     use super::*;
 

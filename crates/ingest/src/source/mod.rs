@@ -12,6 +12,7 @@ mod das_json;
 mod file;
 mod scan;
 mod shape;
+mod spool;
 mod values;
 mod window;
 

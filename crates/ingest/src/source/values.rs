@@ -368,7 +368,7 @@ impl Values {
 
 /// Says that a record is too long.
 pub(super) fn over(max_record_bytes: usize) -> String {
-    format!("longer than {max_record_bytes} bytes (max_record_bytes)")
+    format!("longer than {max_record_bytes} bytes (import.record_bytes_max)")
 }
 
 fn bad(place: Place, reason: String, raw: Vec<u8>) -> Step {

@@ -2,10 +2,9 @@
 
 use std::io::{self, Read, Write};
 
-use memchr::{memchr, memchr_iter};
-use tempfile::NamedTempFile;
-
 use super::file::Stream;
+use super::spool::Spool;
+use memchr::{memchr, memchr_iter};
 
 /// Bytes of a stream held at a time; also how far the shape of an input is looked for.
 pub(super) const WINDOW_BYTES: usize = 64 * 1024;
@@ -175,8 +174,8 @@ impl Window {
     /// Moves all that is not yet taken to a temporary file and goes on from there; the second window reads the same
     /// again. The file is gone when both are. An error is one of the temporary file.
     pub(super) fn fork(&mut self) -> io::Result<Self> {
-        let file = NamedTempFile::new()?;
-        let mut spool = zstd::Encoder::new(file.as_file(), SPOOL_LEVEL)?;
+        let file = Spool::new()?;
+        let mut spool = zstd::Encoder::new(file.clone(), SPOOL_LEVEL)?;
         loop {
             spool.write_all(self.unread())?;
             self.start = self.end;
@@ -185,7 +184,7 @@ impl Window {
             }
         }
         spool.finish()?;
-        let reopen = || -> io::Result<Stream> { Ok(Box::new(zstd::Decoder::new(file.reopen()?)?)) };
+        let reopen = || -> io::Result<Stream> { Ok(Box::new(zstd::Decoder::new(file.reader())?)) };
         self.stream = reopen()?;
         self.ended = false;
         let (stream, buffer) = (reopen()?, vec![0; WINDOW_BYTES].into());

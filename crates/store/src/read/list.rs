@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
-use sqlx::{Executor, Postgres, Row};
+use sqlx::{Connection, Executor, Postgres, Row};
 use vitrine_model::{Json, Pubkey, Slot};
 
 use super::body::{self, Items, printable};
@@ -49,13 +49,14 @@ impl Store {
 
     async fn list_once(&self, plan: &ListPlan) -> Result<ListPage, StoreError> {
         if plan.display.collection_metadata {
+            let mut connection = self.read().await?;
             let mut snapshot =
-                self.read.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+                connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
             let page = with_metadata(&mut snapshot, plan).await?;
             snapshot.commit().await?;
             return Ok(page);
         }
-        let mut connection = self.read.acquire().await?;
+        let mut connection = self.read().await?;
         let mut rows = connection.fetch(query(plan));
         let mut page = Page::new(plan);
         let metadata = HashMap::new();

@@ -169,7 +169,7 @@ fn tell(bar: &ProgressBar, told: &watch::Sender<Summary>, event: &Event<'_>) {
         }
         Event::Finishing => return,
     };
-    bar.suspend(|| eprintln!("{line}"));
+    bar.suspend(|| crate::telemetry::say(&line));
 }
 
 /// `FILE:LINE[ item N]: reason`

@@ -97,7 +97,7 @@ impl Command {
 
     /// Whether it answers a question and ends.
     pub(crate) fn is_short(&self) -> bool {
-        matches!(self, Self::Migrate | Self::Keys(_))
+        matches!(self, Self::Migrate | Self::Keys(_) | Self::Import(_))
     }
 
     /// Does it.

@@ -23,6 +23,11 @@ pub(crate) struct Args {
 
 /// Serves until a signal.
 pub(super) async fn run(args: &Args, context: &Context) -> Result<ExitCode> {
+    if context.config.database.url.is_empty() && !vitrine_cluster::exists(&context.data_dir()?) {
+        bail!(
+            "there is no database to serve from: set DATABASE_URL, or make a private one with `vitrine up`"
+        );
+    }
     let database = stage("database", Database::open(context)).await?;
     let prepare = async {
         if args.migrate {

@@ -121,6 +121,12 @@ impl Layers {
                 Some(known) if known.contains_key(&key) => {
                     self.set(&format!("{section}.{key}"), value, place);
                 }
+                // Kubernetes puts these into every container beside a service called vitrine-<section>.
+                Some(_) if is_service_link(&key) => {
+                    self.warnings.push(format!(
+                        "{name} is taken for a link to a Kubernetes service, not for a setting"
+                    ));
+                }
                 Some(known) => return Err(unknown(place, &format!("{section}.{key}"), keys_of(known))),
             }
         }
@@ -177,4 +183,8 @@ fn typed(text: &str, default: &Value) -> Value {
         _ => None,
     };
     value.unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+fn is_service_link(key: &str) -> bool {
+    key == "port" || ["service_host", "service_port", "port_"].iter().any(|begin| key.starts_with(begin))
 }

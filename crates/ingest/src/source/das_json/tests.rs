@@ -285,7 +285,7 @@ fn a_record_over_the_bound_is_skipped_and_its_start_kept() {
             panic!("{entries:?}")
         };
         assert_eq!(bad.place.line, 2);
-        assert_eq!(bad.reason, "longer than 4096 bytes (max_record_bytes)");
+        assert_eq!(bad.reason, "longer than 4096 bytes (import.record_bytes_max)");
         assert_eq!(bad.raw, huge.as_bytes()[..MAX]);
         assert_eq!((last.place.line, last.text.as_slice()), (3, exact.as_bytes()));
     }
