@@ -109,7 +109,7 @@ pub fn world(file: &Path) -> World {
 }
 
 /// What an import makes of an asset (decisions.md 1, "Imported assets").
-fn as_shown(mut asset: Value) -> Value {
+pub fn as_shown(mut asset: Value) -> Value {
     let members = asset.as_object_mut().unwrap();
     for name in OPTION_ONLY.iter().chain(&["last_indexed_slot"]) {
         members.remove(*name);
@@ -135,7 +135,9 @@ fn as_shown(mut asset: Value) -> Value {
         }
     }
     let content = members["content"].as_object_mut().unwrap();
-    content.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
+    if content.get("metadata").is_none_or(Value::is_null) {
+        content.insert("metadata".to_owned(), Value::Object(Map::new()));
+    }
     if let Some(files) = content.get_mut("files").and_then(Value::as_array_mut) {
         for file in files.iter_mut().filter_map(Value::as_object_mut) {
             file.remove("cdn_uri");

@@ -5,10 +5,18 @@
 pub mod assets;
 pub mod case;
 pub mod client;
+pub mod consistency;
+#[cfg(target_os = "linux")]
+pub mod own_postgres;
 pub mod postgres;
+pub mod random;
+pub mod raw;
 pub mod server;
 
 pub use assets::AssetSpec;
 pub use client::{Client, Reply};
+#[cfg(target_os = "linux")]
+pub use own_postgres::OwnPostgres;
 pub use postgres::Database;
+pub use raw::{Raw, RawReply};
 pub use server::{Server, Vitrine};

@@ -2,6 +2,7 @@
 //! for each test, cloned from a migrated template.
 
 use std::fs::File;
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -40,12 +41,6 @@ pub fn options(data_dir: &Path) -> ClusterOptions {
 
 pub fn keeper_lock(data_dir: &Path) -> PathBuf {
     data_dir.join("keeper.lock")
-}
-
-/// Removes a stopped cluster's folder.
-pub fn remove(data_dir: &Path) -> anyhow::Result<()> {
-    std::fs::remove_dir_all(data_dir)?;
-    Ok(())
 }
 
 impl Database {
@@ -127,9 +122,9 @@ fn keep(data_dir: &Path) {
 
 /// The name of the migrated template, made by whoever comes first.
 async fn template(admin: &PgConnectOptions) -> String {
-    let newest = MIGRATOR.iter().map(|migration| migration.version).max().unwrap();
-    let text: usize = MIGRATOR.iter().map(|migration| migration.sql.as_str().len()).sum();
-    let name = format!("template_{newest}_{text}");
+    let mut digest = std::hash::DefaultHasher::new();
+    MIGRATOR.iter().for_each(|migration| migration.checksum.hash(&mut digest));
+    let name = format!("template_{:016x}", digest.finish());
     let lock = std::env::temp_dir()
         .join(format!("vitrine-tests-template-{}.lock", rustix::process::getuid().as_raw()));
     let lock = tokio::task::spawn_blocking(move || {

@@ -89,6 +89,11 @@ impl Vitrine {
         self.0.spawn().unwrap()
     }
 
+    /// Starts it with pipes to write to and to read from.
+    pub fn piped(mut self) -> Child {
+        self.0.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// Starts a server and waits until it says where it listens.
     pub fn serve(mut self) -> Server {
         let mut child = self.0.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -107,7 +112,8 @@ impl Vitrine {
             panic!("the server did not start: {}", server.seen.join("\n"));
         });
         let start = line.find("http://").unwrap();
-        let address = line[start..].split_whitespace().next().unwrap();
+        // In JSON a quote follows.
+        let address = line[start..].split(|c: char| c.is_whitespace() || c == '"').next().unwrap();
         address.trim_end_matches('/').clone_into(&mut server.base);
         server
     }

@@ -145,9 +145,9 @@ impl Keyring {
         }
     }
 
-    /// Whether keys were confirmed so lately that the database must be there.
-    pub(crate) fn confirmed_within(&self, limit: Duration) -> bool {
-        self.confirmed.lock().expect("nothing panics while it holds this lock").elapsed() <= limit
+    /// Whether keys were confirmed so lately that they still count.
+    pub(crate) fn is_current(&self) -> bool {
+        self.confirmed.lock().expect("nothing panics while it holds this lock").elapsed() <= self.stale_max
     }
 
     fn remembered(&self, digest: &[u8; 32], now: OffsetDateTime) -> Option<Result<Caller, Refused>> {
@@ -157,7 +157,7 @@ impl Keyring {
                 Err(Refused::Unknown)
             } else if entry.expires_at.is_some_and(|end| end <= now) {
                 Err(Refused::Expired)
-            } else if !self.confirmed_within(self.stale_max) {
+            } else if !self.is_current() {
                 Err(Refused::Unavailable(None))
             } else {
                 Ok(entry.caller.clone())

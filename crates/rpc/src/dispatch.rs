@@ -113,13 +113,23 @@ impl Method {
             };
             return (Err(CallError::TierTooLow(refused)), caller.bucket(self.category).peek(now));
         }
-        match caller.bucket(self.category).take(now) {
-            Ok(allowance) => (Ok(()), allowance),
-            Err(refusal) => {
-                let tier = app.tiers.name(caller.tier).to_owned();
-                let limited = RateLimited { category: self.category.name(), tier, refusal };
-                (Err(CallError::RateLimited(limited)), Some(refusal.allowance))
-            }
+        take(app, caller, self.category, now)
+    }
+}
+
+/// Takes one call out of a caller's bucket.
+pub(crate) fn take(
+    app: &App,
+    caller: &Caller,
+    category: Category,
+    now: Now,
+) -> (Result<(), CallError>, Option<Allowance>) {
+    match caller.bucket(category).take(now) {
+        Ok(allowance) => (Ok(()), allowance),
+        Err(refusal) => {
+            let tier = app.tiers.name(caller.tier).to_owned();
+            let limited = RateLimited { category: category.name(), tier, refusal };
+            (Err(CallError::RateLimited(limited)), Some(refusal.allowance))
         }
     }
 }

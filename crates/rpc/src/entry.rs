@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
@@ -26,6 +27,7 @@ use crate::error::{self, CallError};
 use crate::layers::RequestId;
 use crate::limit::{Allowance, Now};
 use crate::server::App;
+use crate::tiers::Category;
 
 /// What the log calls methods that there are not, whatever they were called.
 const UNKNOWN: &str = "unknown";
@@ -67,7 +69,7 @@ pub(crate) async fn post(
     let Some(door) = Door::open(uri.path(), uri.query(), &headers) else {
         return error::http(StatusCode::NOT_FOUND, "There is nothing at this path; see GET /");
     };
-    let body = match read(body, &app).await {
+    let body = match read(body, &headers, &app).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
@@ -104,14 +106,26 @@ pub(crate) async fn post(
 }
 
 /// The whole body, within its bounds of size and time.
-async fn read(body: Body, app: &App) -> Result<Bytes, Response> {
+async fn read(mut body: Body, headers: &HeaderMap, app: &App) -> Result<Bytes, Response> {
     let settings = &app.settings.server;
-    let collected = Limited::new(body, settings.body_bytes_max).collect();
-    match tokio::time::timeout(Duration::from_millis(settings.body_timeout_ms), collected).await {
+    let limit = Duration::from_millis(settings.body_timeout_ms);
+    let too_large = || {
+        let message = format!("Request body too large: at most {} bytes", settings.body_bytes_max);
+        error::http(StatusCode::PAYLOAD_TOO_LARGE, &message)
+    };
+    if body.size_hint().lower() > settings.body_bytes_max as u64 {
+        // Who expects a word first has sent nothing yet, and will not.
+        if !headers.contains_key(header::EXPECT) {
+            linger(body, limit);
+        }
+        return Err(too_large());
+    }
+    let collected = Limited::new(&mut body, settings.body_bytes_max).collect();
+    match tokio::time::timeout(limit, collected).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let message = format!("Request body too large: at most {} bytes", settings.body_bytes_max);
-            Err(error::http(StatusCode::PAYLOAD_TOO_LARGE, &message))
+            linger(body, limit);
+            Err(too_large())
         }
         Ok(Err(_)) => Err(error::http(StatusCode::BAD_REQUEST, "The request body broke off")),
         Err(_) => {
@@ -119,6 +133,16 @@ async fn read(body: Body, app: &App) -> Result<Bytes, Response> {
             Err(error::http(StatusCode::REQUEST_TIMEOUT, &message))
         }
     }
+}
+
+/// Takes what a client still sends and drops it, for a time. A connection that is closed on a client that is
+/// sending is reset, and the client may never read why.
+fn linger(mut body: Body, limit: Duration) {
+    tokio::spawn(async move {
+        let dropping = async { while let Some(Ok(_)) = body.frame().await {} };
+        // What comes later than that is not worth the wait.
+        let _ = tokio::time::timeout(limit, dropping).await;
+    });
 }
 
 fn entry_id<'a>(entry: &Entry<'a>) -> Option<&'a str> {
@@ -207,22 +231,24 @@ impl Session<'_> {
 
     fn unreadable(&self, error: &CallError) -> Response {
         self.log(UNKNOWN, error.kind(), &Answer::default(), Duration::ZERO);
+        let (taken, allowance) = dispatch::take(self.app, self.caller, Category::SolDas, Now::read());
+        let error = taken.as_ref().err().unwrap_or(error);
         let mut response = error::single(error, self.dialect, None, &self.app.settings);
-        rate_headers(&mut response, self.caller.bucket(crate::tiers::Category::SolDas).peek(Now::read()));
+        rate_headers(&mut response, allowance);
         response
     }
 
     /// Is it a request, is there such a method, may the caller, and not too often?
     fn admit<'e>(&self, entry: Entry<'e>) -> (Admitted<'e>, Option<Allowance>) {
         let now = Now::read();
-        let peek = || self.caller.bucket(crate::tiers::Category::SolDas).peek(now);
         let id = entry_id(&entry);
-        let Ok(call) = entry else {
-            return (Admitted { id, method: UNKNOWN, call: Err(CallError::NotARequest) }, peek());
+        // What is no call of any method counts too: nobody sends nonsense for free.
+        let nonsense = |error: CallError| {
+            let (taken, allowance) = dispatch::take(self.app, self.caller, Category::SolDas, now);
+            (Admitted { id, method: UNKNOWN, call: Err(taken.err().unwrap_or(error)) }, allowance)
         };
-        let Some(method) = dispatch::find(&call.method) else {
-            return (Admitted { id, method: UNKNOWN, call: Err(CallError::UnknownMethod) }, peek());
-        };
+        let Ok(call) = entry else { return nonsense(CallError::NotARequest) };
+        let Some(method) = dispatch::find(&call.method) else { return nonsense(CallError::UnknownMethod) };
         let (admitted, allowance) = method.admit(self.app, self.caller, now);
         (Admitted { id, method: method.name, call: admitted.map(|()| (method, call)) }, allowance)
     }

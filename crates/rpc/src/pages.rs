@@ -54,6 +54,9 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
     if !matches!(tokio::time::timeout(PATIENCE, app.store.ping()).await, Ok(Ok(()))) {
         reasons.push("the database does not answer");
     }
+    if !app.keyring.is_current() {
+        reasons.push("keys cannot be confirmed");
+    }
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({ "ready": reasons.is_empty(), "reasons": reasons });
     let mut response = error::json_response(status, body.to_string().into());

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -15,9 +16,9 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use rustix::net::SocketFlags;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt;
 use vitrine_store::Store;
 
@@ -29,6 +30,10 @@ use crate::{entry, error, layers, pages};
 
 /// How long to wait before accepting again when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a connection stays open at the end for a request that is on its way. It is answered with
+/// `connection: close`; closing on it would reset the connection.
+const LAST_REQUEST_GRACE: Duration = Duration::from_millis(200);
 
 /// What all requests share.
 #[derive(Debug)]
@@ -108,10 +113,14 @@ impl Server {
 async fn drain(listener: TcpListener, doorman: Doorman, settings: &ServerSettings) {
     // Clients that are told to go must find somebody to tell them so.
     let _ = tokio::time::timeout(Duration::from_millis(settings.drain_ms), doorman.admit(&listener)).await;
-    doorman.admit_waiting(&listener).await;
+    // From here on nobody may queue; those who did are let in, for closing the socket would reset them.
+    if let Err(error) = rustix::net::listen(&listener, 0) {
+        tracing::debug!(%error, "the backlog cannot be closed");
+    }
+    doorman.admit_waiting(&listener);
     drop(listener);
     let limit = Duration::from_millis(settings.shutdown_timeout_ms);
-    if tokio::time::timeout(limit, doorman.graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(limit, doorman.everybody_gone()).await.is_err() {
         tracing::warn!("calls did not end within {} ms and are cut off", settings.shutdown_timeout_ms);
     }
 }
@@ -120,8 +129,10 @@ async fn drain(listener: TcpListener, doorman: Doorman, settings: &ServerSetting
 struct Doorman {
     router: Router,
     builder: Arc<Builder<TokioExecutor>>,
-    graceful: GracefulShutdown,
+    /// Turns true when connections are to end.
+    ending: watch::Sender<bool>,
     room: Arc<Semaphore>,
+    connections_max: usize,
     first_request_timeout: Duration,
 }
 
@@ -137,8 +148,9 @@ impl Doorman {
         Self {
             router: layers::around(routes(app), app),
             builder: Arc::new(builder),
-            graceful: GracefulShutdown::new(),
+            ending: watch::Sender::new(false),
             room: Arc::new(Semaphore::new(settings.connections_max)),
+            connections_max: settings.connections_max,
             first_request_timeout: header_timeout,
         }
     }
@@ -158,16 +170,22 @@ impl Doorman {
     }
 
     /// Accepts those who have connected already: closing the socket would reset them.
-    async fn admit_waiting(&self, listener: &TcpListener) {
+    fn admit_waiting(&self, listener: &TcpListener) {
         while let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
-            let accepted = tokio::select! {
-                biased;
-                accepted = listener.accept() => accepted,
-                () = std::future::ready(()) => return,
-            };
-            let Ok((stream, _)) = accepted else { return };
+            // Asked of the system itself: the runtime may not have heard yet of who came last.
+            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+            let Ok(socket) = rustix::net::accept_with(listener, flags) else { return };
+            let Ok(stream) = TcpStream::from_std(socket.into()) else { return };
             self.serve(stream, permit);
         }
+    }
+
+    /// Asks all connections to end and waits until they have.
+    async fn everybody_gone(&self) {
+        self.ending.send_replace(true);
+        let everybody = u32::try_from(self.connections_max).unwrap_or(u32::MAX);
+        // An error would mean that the semaphore is closed, which nobody does.
+        let _ = self.room.acquire_many(everybody).await;
     }
 
     fn serve(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
@@ -176,7 +194,7 @@ impl Doorman {
         let connection = Connection {
             router: self.router.clone(),
             builder: Arc::clone(&self.builder),
-            watcher: self.graceful.watcher(),
+            ending: self.ending.subscribe(),
             first_request_timeout: self.first_request_timeout,
         };
         tokio::spawn(async move {
@@ -190,7 +208,7 @@ impl Doorman {
 struct Connection {
     router: Router,
     builder: Arc<Builder<TokioExecutor>>,
-    watcher: Watcher,
+    ending: watch::Receiver<bool>,
     first_request_timeout: Duration,
 }
 
@@ -205,8 +223,7 @@ impl Connection {
                 router.clone().oneshot(request)
             }
         });
-        let served =
-            self.watcher.watch(self.builder.serve_connection(TokioIo::new(stream), service).into_owned());
+        let mut served = pin!(self.builder.serve_connection(TokioIo::new(stream), service));
         // While it finds out which version of HTTP is spoken the builder waits for ever: a client that
         // connects and says nothing, or half a preface, is sent away here.
         let silent = async {
@@ -215,11 +232,20 @@ impl Connection {
                 std::future::pending::<()>().await;
             }
         };
+        let mut ending = self.ending;
+        let ended = async {
+            // An error means that the server is gone altogether.
+            let _ = ending.wait_for(|ending| *ending).await;
+            tokio::time::sleep(LAST_REQUEST_GRACE).await;
+        };
         tokio::select! {
             // A client that goes away in the middle is no event worth a line.
-            _ = served => {}
-            () = silent => {}
+            _ = served.as_mut() => return,
+            () = silent => return,
+            () = ended => {}
         }
+        served.as_mut().graceful_shutdown();
+        let _ = served.await;
     }
 }
 

@@ -15,6 +15,9 @@ pub(crate) enum Category {
 /// Every category, by its name in `tiers.toml`. Those of the pass-through have no method of their own.
 const CATEGORY_NAMES: [&str; 3] = ["sol_das", "sol_read_rpc", "sol_send_tx"];
 
+/// The highest sustained rate: a call is worth a whole number of nanoseconds, and more than a few.
+const RATE_MAX: u32 = 1_000_000;
+
 /// A tier, by its rank: a greater one may do all that a lesser one may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Tier(usize);
@@ -38,6 +41,14 @@ pub enum TierError {
         tier: String,
         /// The category.
         category: &'static str,
+    },
+    /// A limit is beyond what can be counted.
+    #[error("limits.{tier}.{category}: at most {RATE_MAX} a second, or \"unlimited\"")]
+    TooFast {
+        /// The tier.
+        tier: String,
+        /// The category.
+        category: String,
     },
     /// A name that is no tier of `order`.
     #[error("{place}: there is no tier {tier} in order")]
@@ -81,6 +92,11 @@ impl Tiers {
             }
             let of_tier = limits.get(name).ok_or_else(|| TierError::NoLimits(name.clone()))?;
             check_categories(&format!("limits.{name}"), of_tier)?;
+            for (category, limit) in of_tier {
+                if matches!(limit, Limit::PerSecond(rate) if rate.get() > RATE_MAX) {
+                    return Err(TierError::TooFast { tier: name.clone(), category: category.clone() });
+                }
+            }
             for category in CATEGORY_NAMES {
                 if !of_tier.contains_key(category) {
                     return Err(TierError::NoLimit { tier: name.clone(), category });

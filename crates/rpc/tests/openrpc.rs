@@ -204,7 +204,7 @@ fn bounds_are_those_of_the_sources() {
     for name in ["limit", "total"] {
         assert_eq!(list[name]["maximum"].as_u64(), Some(most), "{name}");
     }
-    let bytes = format!("at most {} bytes", number(LIST_METHODS[0].1, "TEXT_BYTES_MAX"));
+    let bytes = format!("at most {} bytes", vitrine_model::MAX_GROUP_BYTES);
     for param in &params(&document, method(&document, "getAssetsByGroup"))[..2] {
         assert!(text(&param["schema"], "description").contains(&bytes), "{param}");
     }

@@ -78,7 +78,12 @@ impl Store {
 
     /// All keys, oldest first.
     pub async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        Ok(sqlx::query_as("SELECT * FROM api_key ORDER BY key_id").fetch_all(&self.write).await?)
+        Ok(sqlx::query_as(
+            "SELECT key_id, digest, prefix, tier, name, created_at, expires_at, revoked_at FROM api_key
+             ORDER BY key_id",
+        )
+        .fetch_all(&self.write)
+        .await?)
     }
 
     /// Revokes a key. False if there is no such key; a key that is revoked already stays so.
@@ -113,23 +118,29 @@ impl Store {
     }
 
     async fn find_key_once(&self, digest: &[u8; 32]) -> Result<Option<KeyRecord>, StoreError> {
-        Ok(sqlx::query_as("SELECT * FROM api_key WHERE digest = $1")
-            .bind(digest)
-            .fetch_optional(&mut *self.read().await?)
-            .await?)
+        Ok(sqlx::query_as(
+            "SELECT key_id, digest, prefix, tier, name, created_at, expires_at, revoked_at FROM api_key
+             WHERE digest = $1",
+        )
+        .bind(digest)
+        .fetch_optional(&mut *self.for_keys().await?)
+        .await?)
     }
 
     /// These keys, as they are now; one that has been deleted is missing.
     pub async fn keys_by_id(&self, key_ids: &[i64]) -> Result<Vec<KeyRecord>, StoreError> {
-        Ok(sqlx::query_as("SELECT * FROM api_key WHERE key_id = ANY($1)")
-            .bind(key_ids)
-            .fetch_all(&mut *self.read().await?)
-            .await?)
+        Ok(sqlx::query_as(
+            "SELECT key_id, digest, prefix, tier, name, created_at, expires_at, revoked_at FROM api_key
+             WHERE key_id = ANY($1)",
+        )
+        .bind(key_ids)
+        .fetch_all(&mut *self.for_keys().await?)
+        .await?)
     }
 
     /// A number that moves whenever any key changes, in the same transaction.
     pub async fn key_epoch(&self) -> Result<i64, StoreError> {
-        let mut connection = self.read().await?;
+        let mut connection = self.for_keys().await?;
         let epoch = sqlx::query_scalar("SELECT epoch FROM api_key_epoch").fetch_one(&mut *connection).await;
         if epoch.is_err() {
             self.note_failure();

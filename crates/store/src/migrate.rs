@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnection;
 
@@ -66,24 +67,19 @@ impl Store {
     /// The lock is asked for again and again and never waited for in Postgres: a session that waits holds a
     /// snapshot, and `CREATE INDEX CONCURRENTLY` of the lock's holder would wait for that snapshot: a deadlock.
     pub async fn migrate(&self, patience: Duration) -> Result<Vec<Pending>, MigrateError> {
-        let mut connection = self.write.acquire().await.map_err(StoreError::from)?;
-        let connection: &mut PgConnection = &mut connection;
+        // The lock and what is set here belong to the session, which ends with this.
+        let mut connection = self.write.acquire().await.map_err(StoreError::from)?.detach();
         let mut waited = Duration::ZERO;
-        while !try_lock(connection).await? {
+        while !try_lock(&mut connection).await? {
             if waited >= patience {
                 return Err(MigrateError::Locked(patience));
             }
             tokio::time::sleep(LOCK_POLL).await;
             waited += LOCK_POLL;
         }
-        let result = apply(connection).await;
-        // The lock belongs to the session: it must not go back into the pool with it.
-        sqlx::query("SELECT pg_advisory_unlock($1)")
-            .bind(LOCK)
-            .execute(connection)
-            .await
-            .map_err(StoreError::from)?;
-        result
+        let applied = apply(&mut connection).await?;
+        connection.close().await.map_err(StoreError::from)?;
+        Ok(applied)
     }
 
     /// What [`Store::migrate`] would apply.
@@ -104,9 +100,7 @@ async fn apply(connection: &mut PgConnection) -> Result<Vec<Pending>, MigrateErr
     if !pending.is_empty() {
         sqlx::raw_sql(DROP_INVALID_INDEXES).execute(&mut *connection).await.map_err(StoreError::from)?;
     }
-    let result = MIGRATOR.run(&mut *connection).await;
-    sqlx::query("RESET statement_timeout").execute(&mut *connection).await.map_err(StoreError::from)?;
-    result?;
+    MIGRATOR.run(&mut *connection).await?;
     Ok(pending)
 }
 

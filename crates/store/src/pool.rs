@@ -31,6 +31,9 @@ pub const READ_SESSION: &str = "SET default_transaction_read_only = on; \
 /// How much longer than a statement may run its connection may take to say that it has ended.
 const RELEASE_GRACE: Duration = Duration::from_secs(1);
 
+/// Connections for keys: one to ask whether any has changed, one to look one up.
+const KEY_CONNECTIONS: u32 = 2;
+
 /// How long [`Store::close`] waits for connections that are still busy.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -38,6 +41,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct Store {
     read: PgPool,
+    /// Keys and the question whether the database answers: however busy the lists are, a revoked key is
+    /// refused in time, and a busy server does not look like a dead one.
+    keys: PgPool,
     pub(crate) write: PgPool,
     pub(crate) list_ids: Arc<ListIds>,
     last_failure: LastFailure,
@@ -46,7 +52,7 @@ pub struct Store {
 
 type LastFailure = Arc<Mutex<Option<Instant>>>;
 
-/// A connection of the read pool, on loan.
+/// A connection of a pool of reads, on loan.
 ///
 /// A pool takes a connection back when its last statement has ended, however long that takes: where a network
 /// has swallowed the connection, for ever, and the pool has one less. Here that wait has an end.
@@ -86,13 +92,18 @@ impl Store {
                     .application_name("vitrine read")
                     .options(timeout(settings.read_statement_timeout_ms)),
             );
+        let keys = pool(KEY_CONNECTIONS).connect_lazy_with(
+            quiet(options)
+                .application_name("vitrine keys")
+                .options(timeout(settings.read_statement_timeout_ms)),
+        );
         let write = pool(settings.write_connections_max).connect_lazy_with(
             quiet(options)
                 .application_name("vitrine write")
                 .options(timeout(settings.write_statement_timeout_ms)),
         );
         let release_timeout = Duration::from_millis(settings.read_statement_timeout_ms) + RELEASE_GRACE;
-        Self { read, write, list_ids: Arc::default(), last_failure, release_timeout }
+        Self { read, keys, write, list_ids: Arc::default(), last_failure, release_timeout }
     }
 
     /// Like [`Store::new`], from the settings' URL.
@@ -101,9 +112,9 @@ impl Store {
         Ok(Self::new(&options, settings))
     }
 
-    /// Whether the database answers: one round trip on a connection of the read pool.
+    /// Whether the database answers: one round trip.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let mut connection = self.read().await?;
+        let mut connection = self.for_keys().await?;
         match connection.ping().await {
             Ok(()) => Ok(()),
             Err(error) => {
@@ -115,7 +126,7 @@ impl Store {
 
     /// Closes all connections. Those that are still busy after a second are left to their end.
     pub async fn close(&self) {
-        let closing = async { tokio::join!(self.read.close(), self.write.close()) };
+        let closing = async { tokio::join!(self.read.close(), self.keys.close(), self.write.close()) };
         if timeout(CLOSE_TIMEOUT, closing).await.is_err() {
             tracing::debug!("some connections to the database are still busy and are left");
         }
@@ -128,7 +139,16 @@ impl Store {
 
     /// A connection of the read pool.
     pub(crate) async fn read(&self) -> Result<Lease, StoreError> {
-        let connection = self.read.acquire().await?;
+        self.lease(&self.read).await
+    }
+
+    /// A connection for keys: one that no list can hold.
+    pub(crate) async fn for_keys(&self) -> Result<Lease, StoreError> {
+        self.lease(&self.keys).await
+    }
+
+    async fn lease(&self, pool: &PgPool) -> Result<Lease, StoreError> {
+        let connection = pool.acquire().await?;
         let last_failure = Arc::clone(&self.last_failure);
         Ok(Lease { connection, timeout: self.release_timeout, last_failure })
     }

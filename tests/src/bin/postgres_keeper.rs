@@ -1,4 +1,4 @@
-//! Stops the tests' Postgres, and removes its folder, when no test has used it for a while.
+//! Stops the tests' Postgres when no test has used it for a while. Its folder stays for the next run.
 //!
 //! A test process has no moment at which it knows to be the last one; this one waits for it.
 
@@ -23,8 +23,7 @@ fn main() -> anyhow::Result<()> {
         let cluster = Cluster::open(&postgres::options(&data_dir))?;
         std::thread::sleep(GRACE);
         if cluster.close()? == Closed::Stopped {
-            // Whoever comes now makes a new one; removing is under the lock that starting takes.
-            return postgres::remove(&data_dir);
+            return Ok(());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `getAssetsByGroup`: the assets of a collection, of another group, or of a verified creator.
 
-use vitrine_model::{ListKind, Pubkey};
+use vitrine_model::{ListKind, MAX_GROUP_BYTES, Pubkey};
 use vitrine_store::ListRef;
 
 use super::list::{self, Wanted};
@@ -14,9 +14,6 @@ use crate::params::list::{ListParams, TAIL};
 /// The fields in positional order.
 const FIELDS: [Field; 9] =
     [field("groupKey"), field("groupValue"), TAIL[0], TAIL[1], TAIL[2], TAIL[3], TAIL[4], TAIL[5], TAIL[6]];
-
-/// The most bytes of a group key, and of a group value that is no pubkey.
-const TEXT_BYTES_MAX: usize = 128;
 
 /// Answers the method.
 pub(crate) async fn call(context: Context<'_>) -> Result<Answer, CallError> {
@@ -67,8 +64,8 @@ fn group(args: &Args<'_>, dialect: Dialect) -> Result<(ListRef, bool), InvalidPa
 }
 
 fn check_length(name: &str, text: &str) -> Result<(), InvalidParams> {
-    if text.len() > TEXT_BYTES_MAX {
-        let reason = format!("{name} must be at most {TEXT_BYTES_MAX} bytes, not {}", text.len());
+    if text.len() > MAX_GROUP_BYTES {
+        let reason = format!("{name} must be at most {MAX_GROUP_BYTES} bytes, not {}", text.len());
         return Err(InvalidParams::rule(name, reason));
     }
     Ok(())

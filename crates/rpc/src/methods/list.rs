@@ -110,7 +110,7 @@ fn render(page: ListPage, params: &ListParams, dialect: Dialect) -> Payload {
 }
 
 /// What `page` says: decisions.md 1 "Modes" and 2 "no page, no cursor, no range".
-fn page_number(mode: &Mode, dialect: Dialect) -> Option<u32> {
+fn page_number(mode: &Mode, dialect: Dialect) -> Option<u64> {
     match (mode, dialect) {
         (Mode::Page(page), _) => Some(*page),
         (Mode::Beginning, Dialect::Helius) | (_, Dialect::Triport) => Some(1),

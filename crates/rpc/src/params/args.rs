@@ -87,6 +87,20 @@ impl<'a> Args<'a> {
             .ok_or_else(|| InvalidParams::shape(self.path(name), format!("missing field `{name}`")))
     }
 
+    /// A whole number from 0 on, if it is there; also written as `1.0`. One beyond u64 is as good as the largest.
+    pub(crate) fn whole(&self, name: &str) -> Result<Option<u64>, InvalidParams> {
+        let Some(text) = self.raw(name).map(RawValue::get) else { return Ok(None) };
+        let digits = match text.split_once('.') {
+            Some((digits, fraction)) if fraction.bytes().all(|byte| byte == b'0') => digits,
+            _ => text,
+        };
+        if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(Some(digits.parse().unwrap_or(u64::MAX)));
+        }
+        let reason = format!("{name} must be a whole number from 0 on");
+        Err(InvalidParams::shape(self.path(name), reason))
+    }
+
     /// A flag; false where it is absent.
     pub(crate) fn flag(&self, name: &str) -> Result<bool, InvalidParams> {
         Ok(self.optional(name)?.unwrap_or(false))

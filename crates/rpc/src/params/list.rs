@@ -11,6 +11,9 @@ use crate::error::InvalidParams;
 /// The most items of a page, and how many there are when nothing is said (decisions.md 1, "limit").
 pub(crate) const LIMIT_MAX: u32 = 1000;
 
+/// The last page number: the official document has `page` as a uint32.
+const PAGE_MAX: u64 = u32::MAX as u64;
+
 /// The fields that end every list method's parameters, in positional order (reference.md 1.1).
 pub(crate) const TAIL: [Field; 7] = [
     field("sortBy"),
@@ -34,6 +37,7 @@ const OPTIONS: [Field; 5] = [
 
 const ONE_MODE: &str = "Pagination Error. Only one pagination parameter supported per query.";
 const NO_MODE: &str = "Pagination Error. No Pagination Method Selected";
+const PAGE_TOO_LARGE: &str = "Pagination Error. Page should not be greater than 4294967295.";
 const LIMIT_TOO_LARGE: &str = "Pagination Error. Limit should not be greater than 1000.";
 const ONLY_BY_ID: &str =
     "Pagination Sorting Error. Only sorting based on id is supported for this pagination option.";
@@ -54,7 +58,7 @@ pub(crate) enum Mode {
     /// Nothing is said: the beginning.
     Beginning,
     /// By number, from 1.
-    Page(u32),
+    Page(u64),
     /// Within bounds, each with the text that it came as.
     Range { after: Option<(String, Pubkey)>, before: Option<(String, Pubkey)> },
     /// Behind a cursor.
@@ -75,10 +79,13 @@ pub(crate) struct Options {
 impl ListParams {
     /// Reads the fields of [`TAIL`].
     pub(crate) fn parse(args: &Args<'_>, dialect: Dialect, strict: bool) -> Result<Self, InvalidParams> {
-        let limit = args.optional("limit")?.unwrap_or(LIMIT_MAX);
-        if limit > LIMIT_MAX {
-            return Err(InvalidParams::rule("limit", LIMIT_TOO_LARGE));
-        }
+        let limit = match args.whole("limit")? {
+            None => LIMIT_MAX,
+            Some(limit) => u32::try_from(limit)
+                .ok()
+                .filter(|limit| *limit <= LIMIT_MAX)
+                .ok_or_else(|| InvalidParams::rule("limit", LIMIT_TOO_LARGE))?,
+        };
         let (sort, by_id, stated) = sort_by(args, strict)?;
         let before = text(args, "before")?;
         let after = text(args, "after")?;
@@ -97,7 +104,7 @@ impl ListParams {
     pub(crate) fn start(&self) -> Start {
         match &self.mode {
             Mode::Beginning => Start::Offset(0),
-            Mode::Page(page) => Start::Offset(u64::from(page - 1) * u64::from(self.limit)),
+            Mode::Page(page) => Start::Offset((page - 1).saturating_mul(u64::from(self.limit))),
             Mode::Range { after, before } => Start::Range {
                 after: after.as_ref().map(|(_, id)| *id),
                 before: before.as_ref().map(|(_, id)| *id),
@@ -117,10 +124,11 @@ impl Mode {
     ) -> Result<Self, InvalidParams> {
         let cursor = text(args, "cursor")?;
         let bounded = before.is_some() || after.is_some();
-        let page = match args.optional::<u32>("page")? {
+        let page = match args.whole("page")? {
             // Two official clients always send a page, 1 or 0 where they mean none.
             Some(0 | 1) if bounded || cursor.is_some() => None,
             Some(_) if bounded || cursor.is_some() => return Err(InvalidParams::rule("page", ONE_MODE)),
+            Some(page) if page > PAGE_MAX => return Err(InvalidParams::rule("page", PAGE_TOO_LARGE)),
             Some(0) if dialect == Dialect::Helius => None,
             Some(0) => return Err(InvalidParams::rule("page", NO_MODE)),
             page => page,

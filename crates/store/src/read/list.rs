@@ -69,7 +69,7 @@ impl Store {
 
 /// The page, and then its distinct collections, in the caller's snapshot.
 async fn with_metadata(snapshot: &mut PgConnection, plan: &ListPlan) -> Result<ListPage, StoreError> {
-    let rows = snapshot.fetch_all(query(plan)).await?;
+    let rows = within(snapshot, plan).await?;
     let mut members = Vec::with_capacity(rows.len());
     for row in &rows {
         if let (Some(asset_id), Some(splices)) = (row.try_get(2)?, row.try_get(5)?) {
@@ -91,6 +91,20 @@ async fn with_metadata(snapshot: &mut PgConnection, plan: &ListPlan) -> Result<L
         page.take(row, &metadata)?;
     }
     Ok(page.finish())
+}
+
+/// The page's rows, as long as their bodies alone stay within the plan's bytes.
+async fn within(snapshot: &mut PgConnection, plan: &ListPlan) -> Result<Vec<PgRow>, StoreError> {
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    let mut stream = snapshot.fetch(query(plan));
+    while let Some(row) = stream.try_next().await? {
+        bytes += row.try_get::<Option<&[u8]>, _>(4)?.map_or(0, <[u8]>::len);
+        if bytes > plan.max_bytes {
+            return Err(StoreError::TooLarge { max_bytes: plan.max_bytes });
+        }
+        rows.push(row);
+    }
+    Ok(rows)
 }
 
 fn metadata_of(asset_id: &[u8], body: &[u8]) -> Result<(Pubkey, Json), StoreError> {

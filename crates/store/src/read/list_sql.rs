@@ -104,11 +104,13 @@ pub(crate) fn shapes() -> impl Iterator<Item = Shape> {
 
 fn compose(shape: Shape) -> String {
     let splices = if shape.splices { ", asset.splices" } else { ", NULL::bytea" };
-    let lists = if shape.unverified { "" } else { " AND verified" };
+    // A list whose members are all unverified is there, and empty to those who did not ask for them.
+    let total =
+        if shape.unverified { "sum(total)" } else { "coalesce(sum(total) FILTER (WHERE verified), 0)" };
     [
-        "WITH list AS MATERIALIZED (\n    SELECT list_id, verified, total FROM asset_list\n    WHERE kind = $1 AND key = $2 AND value = $3",
-        lists,
-        "\n)\nSELECT (SELECT slot FROM watermark WHERE source = 'import') AS slot,\n       (SELECT sum(total)::bigint FROM list) AS total,\n       NULL::bytea AS asset_id, NULL::bigint AS position, NULL::bytea AS body, NULL::bytea AS splices\nUNION ALL\nSELECT NULL, NULL, page.asset_id, page.position, asset.body",
+        "WITH list AS MATERIALIZED (\n    SELECT list_id, verified, total FROM asset_list\n    WHERE kind = $1 AND key = $2 AND value = $3\n),\nwhole AS MATERIALIZED (\n    SELECT ",
+        total,
+        "::bigint AS total FROM list HAVING count(*) > 0\n)\nSELECT (SELECT slot FROM watermark WHERE source = 'import') AS slot,\n       (SELECT total FROM whole) AS total,\n       NULL::bytea AS asset_id, NULL::bigint AS position, NULL::bytea AS body, NULL::bytea AS splices\nUNION ALL\nSELECT NULL, NULL, page.asset_id, page.position, asset.body",
         splices,
         "\nFROM (\n",
         &page_of_keys(shape),
@@ -121,7 +123,7 @@ fn page_of_keys(shape: Shape) -> String {
     let limit = match shape.bound {
         // A page past the end would skip every key to find nothing: the total says so first.
         Bound::Offset => {
-            "\n    LIMIT CASE WHEN $5::bigint < (SELECT sum(total) FROM list) THEN $4::bigint ELSE 0 END OFFSET $5::bigint"
+            "\n    LIMIT CASE WHEN $5::bigint < (SELECT total FROM whole) THEN $4::bigint ELSE 0 END OFFSET $5::bigint"
         }
         _ => "\n    LIMIT $4::bigint",
     };
@@ -142,7 +144,7 @@ fn page_of_keys(shape: Shape) -> String {
         ]
         .concat()
     } else {
-        [&member_range(shape, ""), order, limit].concat()
+        [&member_range(shape, " WHERE verified"), order, limit].concat()
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) async fn lock(
         .collect()
 }
 
-/// Writes the batch's rows of `asset`, and counts them.
+/// Writes the batch's rows of `asset`.
 pub(super) async fn write(
     connection: &mut PgConnection,
     changes: &[AssetChange],
@@ -92,11 +92,18 @@ async fn insert(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), S
         copy::bytes(out, &rendered.splices);
         copy::bytes(out, &rendered.body);
     }
-    let count = copy_in.finish().await?;
-    sqlx::query("UPDATE counter SET value = value + $1 WHERE name = 'assets'")
-        .bind(i64::try_from(count).expect("a batch is small"))
-        .execute(connection)
-        .await?;
+    copy_in.finish().await?;
+    Ok(())
+}
+
+/// Adds to the number of all assets. Every writer waits for this row: it comes last in a transaction.
+pub(super) async fn count(connection: &mut PgConnection, created: u64) -> Result<(), StoreError> {
+    if created > 0 {
+        sqlx::query("UPDATE counter SET value = value + $1 WHERE name = 'assets'")
+            .bind(i64::try_from(created).expect("a batch is small"))
+            .execute(connection)
+            .await?;
+    }
     Ok(())
 }
 

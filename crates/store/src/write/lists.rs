@@ -29,6 +29,11 @@ impl ListIds {
         known.extend(lists.into_iter().take(REMEMBERED_MAX));
     }
 
+    /// Forgets everything.
+    pub(super) fn forget(&self) {
+        self.0.lock().expect("nothing panics while it holds this lock").clear();
+    }
+
     fn get_all<'k>(&self, keys: BTreeSet<&'k ListKey>) -> (HashMap<&'k ListKey, i64>, Vec<&'k ListKey>) {
         let known = self.0.lock().expect("nothing panics while it holds this lock");
         let mut found = HashMap::with_capacity(keys.len());
@@ -65,11 +70,15 @@ pub(super) async fn resolve<'c>(
         .bind(missing.iter().map(|key| key.verified).collect::<Vec<_>>())
         .fetch_all(connection)
         .await?;
+        // What this transaction sees before it writes is committed.
+        let mut found = HashMap::with_capacity(rows.len());
         for row in &rows {
             let place: i64 = row.try_get(1)?;
             let place = usize::try_from(place).expect("an ordinality is positive");
-            known.insert(missing[place - 1], row.try_get(0)?);
+            found.insert(missing[place - 1], row.try_get(0)?);
         }
+        ids.remember(found.iter().map(|(&key, &list_id)| (key.clone(), list_id)).collect());
+        known.extend(found);
     }
     Ok(known)
 }
@@ -115,7 +124,7 @@ pub(super) async fn enter(
 /// Writes the batch's members, then its totals: the rows that writers share are held shortest.
 pub(super) async fn write(connection: &mut PgConnection, diff: &Diff<'_>) -> Result<(), StoreError> {
     if !diff.left.is_empty() {
-        sqlx::query(
+        let done = sqlx::query(
             "DELETE FROM list_member USING UNNEST($1::bigint[], $2::bytea[]) AS gone (list_id, asset_id)
              WHERE list_member.list_id = gone.list_id AND list_member.asset_id = gone.asset_id",
         )
@@ -123,9 +132,10 @@ pub(super) async fn write(connection: &mut PgConnection, diff: &Diff<'_>) -> Res
         .bind(diff.left.iter().map(|(_, asset_id)| *asset_id.as_bytes()).collect::<Vec<_>>())
         .execute(&mut *connection)
         .await?;
+        all_there("list_member", diff.left.len(), done.rows_affected())?;
     }
     if !diff.moved.is_empty() {
-        sqlx::query(
+        let done = sqlx::query(
             "UPDATE list_member SET slot_created = new.slot_created, slot_updated = new.slot_updated
              FROM UNNEST($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[])
                   AS new (list_id, asset_id, slot_created, slot_updated)
@@ -137,12 +147,13 @@ pub(super) async fn write(connection: &mut PgConnection, diff: &Diff<'_>) -> Res
         .bind(diff.moved.iter().map(|member| member.slot_updated.as_i64()).collect::<Vec<_>>())
         .execute(&mut *connection)
         .await?;
+        all_there("list_member", diff.moved.len(), done.rows_affected())?;
     }
     if !diff.entered.is_empty() {
         insert(connection, &diff.entered).await?;
     }
     if !diff.totals.is_empty() {
-        sqlx::query(
+        let done = sqlx::query(
             "UPDATE asset_list SET total = total + new.delta
              FROM UNNEST($1::bigint[], $2::bigint[]) AS new (list_id, delta)
              WHERE asset_list.list_id = new.list_id",
@@ -151,8 +162,18 @@ pub(super) async fn write(connection: &mut PgConnection, diff: &Diff<'_>) -> Res
         .bind(diff.totals.values().copied().collect::<Vec<_>>())
         .execute(connection)
         .await?;
+        all_there("asset_list", diff.totals.len(), done.rows_affected())?;
     }
     Ok(())
+}
+
+/// A row that is gone although nobody deletes such rows: the database was restored, or edited, under this program.
+fn all_there(table: &'static str, wanted: usize, affected: u64) -> Result<(), StoreError> {
+    if usize::try_from(affected) == Ok(wanted) {
+        return Ok(());
+    }
+    let reason = format!("{wanted} rows should have been changed, and {affected} were");
+    Err(StoreError::Inconsistent { table, column: "list_id", key: "a batch".to_owned(), reason })
 }
 
 async fn insert(connection: &mut PgConnection, members: &[Member]) -> Result<(), StoreError> {

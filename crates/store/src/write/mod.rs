@@ -7,6 +7,7 @@ mod lists;
 
 use std::ops::AddAssign;
 
+use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use vitrine_model::{Facts, Pubkey, Rendered, Slot};
 
@@ -71,6 +72,11 @@ impl Store {
         loop {
             match self.write_once(changes, stated).await {
                 Err(StoreError::Conflict(_)) if attempt < ATTEMPTS => attempt += 1,
+                Err(error @ StoreError::Inconsistent { .. }) => {
+                    // What is remembered of lists may be of another database by now.
+                    self.list_ids.forget();
+                    return Err(error);
+                }
                 Err(StoreError::Unavailable(error)) => {
                     self.note_failure();
                     return Err(StoreError::Unavailable(error));
@@ -90,6 +96,7 @@ impl Store {
         diff.settle(&entered);
         assets::write(connection, changes, &diff).await?;
         lists::write(connection, &diff).await?;
+        assets::count(connection, written.created).await?;
         if let Some(slot) = stated {
             sqlx::query("UPDATE watermark SET slot = $1 WHERE source = 'import' AND slot > $1")
                 .bind(slot.as_i64())
@@ -113,14 +120,14 @@ impl Store {
             .execute(&self.write)
             .await?;
         }
-        let mut connection = self.write.acquire().await?;
-        sqlx::raw_sql("SET statement_timeout = 0").execute(&mut *connection).await?;
+        // A session without a timeout is none for the pool: it ends with this.
+        let mut connection = self.write.acquire().await?.detach();
+        sqlx::raw_sql("SET statement_timeout = 0").execute(&mut connection).await?;
         for statement in
             ["VACUUM (ANALYZE) asset", "VACUUM (ANALYZE) list_member", "VACUUM (ANALYZE) asset_list"]
         {
-            sqlx::raw_sql(statement).execute(&mut *connection).await?;
+            sqlx::raw_sql(statement).execute(&mut connection).await?;
         }
-        sqlx::raw_sql("RESET statement_timeout").execute(&mut *connection).await?;
-        Ok(())
+        Ok(connection.close().await?)
     }
 }
