@@ -1,4 +1,4 @@
-//! The two pools, by the promise that each makes: reads never write, writes may wait.
+//! The pools, by the promise that each makes: reads never write, writes may wait, keys are never kept waiting.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex};
