@@ -331,7 +331,8 @@ pub(crate) fn single(error: &CallError, dialect: Dialect, id: Option<&str>, sett
 
 /// An answer that is an error of HTTP rather than of JSON-RPC, with a body all the same.
 pub(crate) fn http(status: StatusCode, message: &str) -> Response {
-    respond(&wire(status, INVALID_REQUEST_CODE, message, None), None)
+    let code = if status.is_server_error() { INTERNAL_ERROR_CODE } else { INVALID_REQUEST_CODE };
+    respond(&wire(status, code, message, None), None)
 }
 
 /// JSON with a status.

@@ -72,8 +72,9 @@ impl Store {
             PgPoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(acquire_timeout)
-                // A ping before each use would be a second round trip. Instead: a connection that is older
-                // than the last failure is not trusted any more, and a read is tried twice.
+                // A ping before each use would be a round trip that the caller waits for (the pool makes one
+                // anyway when a connection comes back). Instead: a connection that is older than the last
+                // failure is not trusted any more, and a read is tried twice.
                 .test_before_acquire(false)
                 .before_acquire(move |_, connection| {
                     let last: Option<Instant> =
