@@ -89,8 +89,9 @@ fn starts_connects_stops_and_starts_again_within_two_seconds() {
     let process = first.pid();
     assert!(runs(process));
 
-    // A Ctrl-C goes to the foreground process group of the terminal's session: Postgres is in neither.
-    assert_ne!(getsid(Some(pid(process))).unwrap(), getsid(None).unwrap());
+    // A Ctrl-C goes to the foreground process group of the terminal's session: Postgres leads one of its own.
+    // (Ours is not asked for: its leader may live outside of a container, and then has no id here.)
+    assert_eq!(getsid(Some(pid(process))).unwrap(), pid(process));
 
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(first.socket_dir()), 0o700);
