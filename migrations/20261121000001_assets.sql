@@ -20,6 +20,9 @@ CREATE TABLE IF NOT EXISTS asset (
     list_ids     bigint[] NOT NULL,
     -- Digest of all that is rendered but the slots: equal digests mean an unchanged asset.
     digest       bytea   NOT NULL CHECK (octet_length(digest) = 16),
+    -- Names `body` and `splices` among all that the asset ever had (vitrine-model, render.rs): a server that has
+    -- kept the bytes of an id and a version need not read them again.
+    version      bigint  NOT NULL,
     -- Where the display options put their parts into `body` (layout: vitrine-model, splice.rs).
     splices      bytea   NOT NULL,
     body         bytea   NOT NULL

@@ -14,26 +14,34 @@ CREATE TABLE IF NOT EXISTS asset_list (
     verified boolean  NOT NULL,
     -- The number of list_member rows of this list, changed in the transaction that changes them.
     total    bigint   NOT NULL DEFAULT 0 CHECK (total >= 0),
+    -- Grows with every transaction in which a member enters, leaves, or has its slot_created changed: as long
+    -- as it stands, the n-th member by id and by slot_created is the same one.
+    members_version bigint NOT NULL DEFAULT 0,
+    -- Likewise for the order by slot_updated, which any change of a member changes. Kept only while the list
+    -- has 10,000 members or more: nobody needs to remember places in a shorter one.
+    order_version   bigint NOT NULL DEFAULT 0,
     UNIQUE (kind, key, value, verified)
 );
 
--- The members, and nothing but what pages are ordered by. Each sort has one index whose columns are
--- exactly (list, sort key, asset), so that a page of keys is one index-only range scan either way.
+-- The members: what pages are ordered by, and the version of the asset's bytes. Each sort has one index whose
+-- columns are exactly (list, sort key, asset), so that a page of keys is one index-only range scan either way.
 -- Partitioning: by hash of list_id.
 CREATE TABLE IF NOT EXISTS list_member (
     list_id      bigint NOT NULL,
     asset_id     bytea  NOT NULL,
     slot_created bigint NOT NULL,
     slot_updated bigint NOT NULL,
+    -- asset.version: in every index, so that a page of keys says which bytes belong to them.
+    version      bigint NOT NULL,
     -- Serves: sort by id.
-    PRIMARY KEY (list_id, asset_id)
+    PRIMARY KEY (list_id, asset_id) INCLUDE (version)
 );
 
 -- Serves: sort by created.
-CREATE INDEX IF NOT EXISTS list_member_created ON list_member (list_id, slot_created, asset_id);
+CREATE INDEX IF NOT EXISTS list_member_created ON list_member (list_id, slot_created, asset_id) INCLUDE (version);
 
 -- Serves: sort by updated and recent_action.
-CREATE INDEX IF NOT EXISTS list_member_updated ON list_member (list_id, slot_updated, asset_id);
+CREATE INDEX IF NOT EXISTS list_member_updated ON list_member (list_id, slot_updated, asset_id) INCLUDE (version);
 
 -- Index-only scans need the visibility map: have it kept up even where rows are only ever added.
 ALTER TABLE list_member SET (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_vacuum_scale_factor = 0.02);

@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnection;
 use vitrine_model::Pubkey;
 
 /// A name for what must not be, and a statement that returns each place where it is, as text.
-const FAULTS: [(&str, &str); 8] = [
+const FAULTS: [(&str, &str); 9] = [
     (
         "a total is not the number of members",
         "SELECT format('list %s: total %s, members %s', list_id, total, members)
@@ -33,6 +33,11 @@ const FAULTS: [(&str, &str); 8] = [
         "SELECT format('list %s, asset %s', list_id, asset_id)
          FROM list_member JOIN asset USING (asset_id)
          WHERE (list_member.slot_created, list_member.slot_updated) <> (asset.slot_created, asset.slot_updated)",
+    ),
+    (
+        "a member's version is not the asset's",
+        "SELECT format('list %s, asset %s', list_id, asset_id)
+         FROM list_member JOIN asset USING (asset_id) WHERE list_member.version <> asset.version",
     ),
     (
         "the counter of assets is not their number",
@@ -83,7 +88,8 @@ pub async fn problems(connection: &mut PgConnection) -> Vec<String> {
         }
     }
     // Read here and not in Postgres, whose JSON knows no NUL.
-    let mut rows = sqlx::query("SELECT asset_id, burnt, compressed, body FROM asset").fetch(connection);
+    let mut rows = sqlx::query("SELECT asset_id, burnt, compressed, body, splices, version FROM asset")
+        .fetch(connection);
     while let Some(row) = rows.try_next().await.unwrap() {
         let row_says = Told {
             id: Pubkey::from_bytes(row.get(0)).to_string(),
@@ -91,6 +97,9 @@ pub async fn problems(connection: &mut PgConnection) -> Vec<String> {
             compression: Compression { compressed: row.get::<bool, _>(2).then_some(true) },
         };
         let mut body: Told = serde_json::from_slice(row.get(3)).unwrap();
+        if vitrine_model::version(row.get(3), row.get(4)) != row.get::<i64, _>(5) {
+            problems.push(format!("the version of {} is not that of its bytes", row_says.id));
+        }
         body.compression.compressed.take_if(|compressed| !*compressed);
         if body != row_says {
             problems.push(format!("{row_says:?} has a body of {body:?}"));

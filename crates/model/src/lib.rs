@@ -32,6 +32,6 @@ pub use object::{Object, ObjectError};
 pub use parse::AssetError;
 pub use parts::{Authority, Compression, Creator, MplCoreInfo, Ownership, Royalty, Supply, Uses};
 pub use pubkey::{Pubkey, PubkeyError};
-pub use render::Rendered;
+pub use render::{Rendered, version};
 pub use slot::Slot;
 pub use splice::{Display, SpliceError, collections, splice};

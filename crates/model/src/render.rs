@@ -18,6 +18,8 @@ pub struct Rendered {
     /// The first 16 bytes of SHA-256 over everything but `slot_created` and `slot_updated`: equal for two inputs
     /// that say the same at different slots.
     pub digest: [u8; 16],
+    /// Names body and splices among all that the asset ever had: [`version`].
+    pub version: i64,
 }
 
 /// What an asset is written to.
@@ -33,12 +35,19 @@ impl Asset {
         let mut out = Output { body: Vec::with_capacity(USUAL_BYTES), table: Table::default() };
         let without_slots = self.write(&mut out);
         let splices = out.table.into_bytes();
-        let digest = digest(&out.body[..without_slots], &splices);
-        Rendered { body: out.body, splices, digest }
+        let digest = first_bytes(&out.body[..without_slots], &splices);
+        let version = version(&out.body, &splices);
+        Rendered { body: out.body, splices, digest, version }
     }
 }
 
-fn digest(body: &[u8], splices: &[u8]) -> [u8; 16] {
+/// The version of a body and its splices: the first 8 bytes of SHA-256 over both. Who has kept the bytes of an
+/// id and a version has the bytes that any server on any copy of the database would read.
+pub fn version(body: &[u8], splices: &[u8]) -> i64 {
+    i64::from_be_bytes(first_bytes(body, splices))
+}
+
+fn first_bytes<const N: usize>(body: &[u8], splices: &[u8]) -> [u8; N] {
     let mut hash = Sha256::new();
     // The length keeps the two parts apart.
     hash.update(body.len().to_le_bytes());

@@ -1,4 +1,4 @@
-//! An answer's bytes: a few shared pieces that are sent one behind the other and never copied together.
+//! An answer's bytes: shared pieces that meet only where they are sent.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -7,12 +7,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use vitrine_encoding::{Encoding, Piece, Stream};
 
 /// JSON text in pieces.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Payload(VecDeque<Bytes>);
+pub(crate) struct Payload(VecDeque<Piece>);
 
 /// What a method answers, and what that cost.
 #[derive(Debug, Default)]
@@ -26,9 +28,14 @@ pub(crate) struct Answer {
 }
 
 impl Payload {
-    /// Adds a piece behind the others.
-    pub(crate) fn push(&mut self, piece: impl Into<Bytes>) {
-        self.0.push_back(piece.into());
+    /// Adds text behind the other pieces.
+    pub(crate) fn push(&mut self, text: impl Into<Bytes>) {
+        self.0.push_back(Piece::Text(text.into()));
+    }
+
+    /// Adds pieces.
+    pub(crate) fn extend(&mut self, pieces: impl IntoIterator<Item = Piece>) {
+        self.0.extend(pieces);
     }
 
     /// Adds all pieces of another payload.
@@ -36,24 +43,56 @@ impl Payload {
         self.0.append(&mut other.0);
     }
 
-    /// The length in bytes.
+    /// The length in bytes, before any encoding.
     pub(crate) fn len(&self) -> usize {
-        self.0.iter().map(Bytes::len).sum()
+        self.0.iter().map(Piece::plain_len).sum()
     }
 
-    /// As the body of an answer, with its exact length.
-    pub(crate) fn into_body(self) -> Body {
-        Body::new(self)
+    /// Whether some of it is there in an encoding only.
+    pub(crate) fn is_encoded(&self) -> bool {
+        self.0.iter().any(Piece::is_encoded)
+    }
+
+    /// As the body of an answer in this encoding.
+    pub(crate) fn into_body(self, encoding: Encoding) -> Body {
+        Body::new(Sending::new(self.0, encoding))
+    }
+}
+
+impl IntoResponse for Payload {
+    /// The pieces go along as they are: what the client takes decides, in `layers.rs`, how they are sent.
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        response.extensions_mut().insert(self);
+        response
     }
 }
 
 impl<T: Into<Bytes>> From<T> for Payload {
-    fn from(piece: T) -> Self {
-        Self(VecDeque::from([piece.into()]))
+    fn from(text: T) -> Self {
+        Self(VecDeque::from([Piece::Text(text.into())]))
     }
 }
 
-impl HttpBody for Payload {
+/// A payload on its way to a client.
+struct Sending {
+    stream: Stream,
+    next: Option<Bytes>,
+    /// Bytes that are still to be sent, where they are known before they are made.
+    left: Option<u64>,
+}
+
+impl Sending {
+    fn new(pieces: VecDeque<Piece>, encoding: Encoding) -> Self {
+        let plain: usize = pieces.iter().map(Piece::plain_len).sum();
+        let left = (encoding == Encoding::Identity).then_some(plain as u64);
+        let mut stream = Stream::new(pieces, encoding);
+        let next = stream.next();
+        Self { stream, next, left }
+    }
+}
+
+impl HttpBody for Sending {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -61,14 +100,17 @@ impl HttpBody for Payload {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+        let Some(chunk) = self.next.take() else { return Poll::Ready(None) };
+        self.next = self.stream.next();
+        self.left = self.left.map(|left| left.saturating_sub(chunk.len() as u64));
+        Poll::Ready(Some(Ok(Frame::data(chunk))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        self.next.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.len() as u64)
+        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

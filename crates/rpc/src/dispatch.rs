@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::LazyLock;
 
 use serde_json::value::RawValue;
+use vitrine_encoding::Encoding;
 
 use crate::answer::Answer;
 use crate::auth::Caller;
@@ -30,6 +31,8 @@ type Run = for<'a> fn(Context<'a>) -> Pin<Box<dyn Future<Output = Result<Answer,
 pub(crate) struct Context<'a> {
     pub(crate) app: &'a App,
     pub(crate) dialect: Dialect,
+    /// What the answer will be sent in.
+    pub(crate) encoding: Encoding,
     pub(crate) params: Option<&'a RawValue>,
     /// The most bytes that the answer may have.
     pub(crate) bytes_max: usize,

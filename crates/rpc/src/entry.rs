@@ -16,6 +16,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
 use time::OffsetDateTime;
 use tokio::time::Instant;
+use vitrine_encoding::Encoding;
 
 use crate::access_log::Line;
 use crate::answer::{Answer, Payload};
@@ -36,6 +37,8 @@ const UNKNOWN: &str = "unknown";
 struct Session<'a> {
     app: &'a App,
     dialect: Dialect,
+    /// What the answer will be sent in.
+    encoding: Encoding,
     request_id: &'a str,
     caller: &'a Caller,
     /// When the request has to be answered, whatever it is made of.
@@ -62,6 +65,7 @@ struct Done<'a> {
 pub(crate) async fn post(
     State(app): State<Arc<App>>,
     Extension(request_id): Extension<RequestId>,
+    Extension(encoding): Extension<Encoding>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -92,6 +96,7 @@ pub(crate) async fn post(
     let session = Session {
         app: &app,
         dialect: door.dialect,
+        encoding,
         request_id: &request_id.0,
         caller: &caller,
         deadline,
@@ -277,7 +282,13 @@ impl Session<'_> {
         if bytes_max == 0 {
             return Err(CallError::response_too_large());
         }
-        let context = Context { app: self.app, dialect: self.dialect, params: call.params, bytes_max };
+        let context = Context {
+            app: self.app,
+            dialect: self.dialect,
+            encoding: self.encoding,
+            params: call.params,
+            bytes_max,
+        };
         let run = AssertUnwindSafe((method.run)(context)).catch_unwind();
         let answer = match tokio::time::timeout_at(self.deadline, run).await {
             Err(_) => return Err(CallError::Unavailable(None)),

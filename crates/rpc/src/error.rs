@@ -337,7 +337,7 @@ pub(crate) fn http(status: StatusCode, message: &str) -> Response {
 
 /// JSON with a status.
 pub(crate) fn json_response(status: StatusCode, body: Payload) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json")], body.into_body()).into_response()
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// The error's JSON text.

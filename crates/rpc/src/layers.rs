@@ -11,10 +11,10 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use rand::Rng;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::compression::predicate::SizeAbove;
-use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use vitrine_encoding::Encoding;
 
+use crate::answer::Payload;
 use crate::error;
 use crate::server::App;
 use crate::settings::CorsSettings;
@@ -38,20 +38,17 @@ const EXPOSED: [HeaderName; 5] = [
 ];
 
 /// The encodings that are offered, the best first.
-const ENCODINGS: [&str; 2] = ["zstd", "gzip"];
+const ENCODINGS: [Encoding; 2] = [Encoding::Zstd, Encoding::Gzip];
 
 /// Puts the layers around the routes; the last one here is the first to see a request.
 pub(crate) fn around(routes: Router, app: &Arc<App>) -> Router {
-    let compression = &app.settings.compression;
     // One fallback: a route's own method router would add its `allow` to what the layers answer.
-    let mut around = Router::new().fallback_service(routes).layer(CatchPanicLayer::custom(panicked));
-    if compression.enabled {
-        let compress = CompressionLayer::new()
-            .quality(CompressionLevel::Fastest)
-            .compress_when(SizeAbove::new(compression.bytes_min));
-        around = around.layer(compress).layer(middleware::from_fn(choose_encoding));
-    }
-    around.layer(cors(&app.settings.cors)).layer(middleware::from_fn_with_state(Arc::clone(app), frame))
+    Router::new()
+        .fallback_service(routes)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), encode))
+        .layer(cors(&app.settings.cors))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), frame))
 }
 
 /// The request id, in and out; and, while the server drains, the hint to come back on another connection.
@@ -95,17 +92,30 @@ fn cors(settings: &CorsSettings) -> CorsLayer {
         .max_age(Duration::from_secs(settings.max_age_seconds))
 }
 
-/// Leaves the one encoding that we choose in `accept-encoding`: by the client's weights, then by our order.
-async fn choose_encoding(mut request: Request, next: Next) -> Response {
-    let chosen = preferred(request.headers());
-    request.headers_mut().remove(header::ACCEPT_ENCODING);
-    if let Some(encoding) = chosen {
-        request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding));
+/// Chooses the encoding, tells it to whoever makes the answer, and sends the answer's payload in it.
+async fn encode(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let settings = &app.settings.compression;
+    let encoding = if settings.enabled { preferred(request.headers()) } else { Encoding::Identity };
+    request.extensions_mut().insert(encoding);
+    let mut response = next.run(request).await;
+    let Some(payload) = response.extensions_mut().remove::<Payload>() else { return response };
+    if settings.enabled {
+        response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
     }
-    next.run(request).await
+    // What is in the encoding already is no longer there plain.
+    let worth_it = payload.len() >= settings.bytes_min || payload.is_encoded();
+    let encoding = if worth_it { encoding } else { Encoding::Identity };
+    if let Some(name) = encoding.name() {
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
+    }
+    // The router counted the empty body that the payload came with.
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    *response.body_mut() = payload.into_body(encoding);
+    response
 }
 
-fn preferred(headers: &HeaderMap) -> Option<&'static str> {
+/// The encoding that weighs most for the client, then by our order.
+fn preferred(headers: &HeaderMap) -> Encoding {
     let accepted: Vec<(String, f32)> = headers
         .get_all(header::ACCEPT_ENCODING)
         .iter()
@@ -118,10 +128,10 @@ fn preferred(headers: &HeaderMap) -> Option<&'static str> {
     let identity = weight("identity").unwrap_or(0.0);
     ENCODINGS
         .into_iter()
-        .map(|name| (name, weight(name).unwrap_or(any)))
+        .map(|encoding| (encoding, encoding.name().and_then(weight).unwrap_or(any)))
         .filter(|(_, weight)| *weight > 0.0 && *weight >= identity)
         .reduce(|best, next| if next.1 > best.1 { next } else { best })
-        .map(|(name, _)| name)
+        .map_or(Encoding::Identity, |(encoding, _)| encoding)
 }
 
 /// An entry of `accept-encoding` and its weight, 1 where none is said.
@@ -146,18 +156,19 @@ mod tests {
 
     #[test]
     fn the_best_encoding_that_a_client_takes() {
+        use Encoding::{Gzip, Identity, Zstd};
         for (accepts, expected) in [
-            ("", None),
-            ("gzip, deflate", Some("gzip")),
-            ("gzip, deflate, br, zstd", Some("zstd")),
-            ("zstd;q=0.5, gzip", Some("gzip")),
-            ("zstd;q=0, gzip;q=0", None),
-            ("*", Some("zstd")),
-            ("*;q=0.1, zstd;q=0", Some("gzip")),
-            ("identity", None),
-            ("identity, gzip;q=0.5", None),
-            ("br", None),
-            ("GZIP ; q=0.3", Some("gzip")),
+            ("", Identity),
+            ("gzip, deflate", Gzip),
+            ("gzip, deflate, br, zstd", Zstd),
+            ("zstd;q=0.5, gzip", Gzip),
+            ("zstd;q=0, gzip;q=0", Identity),
+            ("*", Zstd),
+            ("*;q=0.1, zstd;q=0", Gzip),
+            ("identity", Identity),
+            ("identity, gzip;q=0.5", Identity),
+            ("br", Identity),
+            ("GZIP ; q=0.3", Gzip),
         ] {
             let headers =
                 [(header::ACCEPT_ENCODING, HeaderValue::from_static(accepts))].into_iter().collect();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::answer::Payload;
@@ -37,7 +37,7 @@ pub(crate) async fn home(headers: HeaderMap) -> Response {
         });
         return error::json_response(StatusCode::OK, body.to_string().into());
     }
-    Html(HOME).into_response()
+    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], Payload::from(HOME)).into_response()
 }
 
 /// `GET /health`: the process is alive; no question to anybody.

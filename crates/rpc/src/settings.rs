@@ -161,7 +161,7 @@ pub struct CompressionSettings {
     /// Whether answers are compressed for clients that ask for it. Off where a proxy in front does it.
     pub enabled: bool,
     /// Smaller answers are sent as they are.
-    pub bytes_min: u64,
+    pub bytes_min: usize,
 }
 
 /// `tiers.toml`: what each tier may do.

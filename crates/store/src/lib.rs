@@ -3,11 +3,13 @@
 //! A caller asks the [`Store`] for a result by what it wants ([`ListPlan`]) or hands it what has changed
 //! ([`AssetChange`]); text of SQL, pools, transactions and SQLSTATEs stay in here.
 
+mod cache;
 mod error;
 mod keys;
 mod migrate;
 mod plan;
 mod pool;
+mod positions;
 mod read;
 mod settings;
 mod status;
@@ -19,6 +21,6 @@ pub use migrate::{MIGRATOR, MigrateError, Pending};
 pub use plan::{Direction, Display, ListPlan, ListRef, Position, Sort, Start};
 pub use pool::{READ_SESSION, Store};
 pub use read::list::{ListPage, statements};
-pub use settings::DatabaseSettings;
+pub use settings::{CacheSettings, DatabaseSettings};
 pub use status::Status;
 pub use write::{AssetChange, Written};

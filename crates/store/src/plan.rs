@@ -1,5 +1,6 @@
 //! What a caller wants, as plain data: comparable, printable, without a word of SQL.
 
+use vitrine_encoding::Encoding;
 use vitrine_model::{ListKind, Pubkey, Slot};
 
 /// A page of a list.
@@ -19,12 +20,14 @@ pub struct ListPlan {
     pub limit: u32,
     /// Which optional parts each item shows.
     pub display: Display,
-    /// The most bytes that the items may have together.
+    /// The most bytes that the items may have together, before any encoding.
     pub max_bytes: usize,
+    /// What the answer is sent in: items that are kept in it come in it. Others come plain.
+    pub encoding: Encoding,
 }
 
 /// A list by its name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ListRef {
     /// Group, authority, creator or owner.
     pub kind: ListKind,

@@ -10,8 +10,10 @@ use sqlx::{ConnectOptions, Connection, Postgres};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use crate::cache::BodyCache;
+use crate::read::places::Places;
 use crate::write::ListIds;
-use crate::{DatabaseSettings, StoreError};
+use crate::{CacheSettings, DatabaseSettings, StoreError};
 
 /// What every read session sets once. Plans are pinned: each statement of a read has one plan that is right
 /// at any size (golden files and plans: `tests/tests/plans.rs`), and no stale statistic may talk the planner out of it.
@@ -46,6 +48,8 @@ pub struct Store {
     keys: PgPool,
     pub(crate) write: PgPool,
     pub(crate) list_ids: Arc<ListIds>,
+    pub(crate) bodies: Arc<BodyCache>,
+    pub(crate) places: Arc<Places>,
     last_failure: LastFailure,
     release_timeout: Duration,
 }
@@ -104,7 +108,24 @@ impl Store {
                 .options(timeout(settings.write_statement_timeout_ms)),
         );
         let release_timeout = Duration::from_millis(settings.read_statement_timeout_ms) + RELEASE_GRACE;
-        Self { read, keys, write, list_ids: Arc::default(), last_failure, release_timeout }
+        Self {
+            read,
+            keys,
+            write,
+            list_ids: Arc::default(),
+            bodies: Arc::new(BodyCache::new(0)),
+            places: Arc::new(Places::new(0)),
+            last_failure,
+            release_timeout,
+        }
+    }
+
+    /// The same store with a memory: for who reads the same lists again and again.
+    #[must_use]
+    pub fn with_cache(self, settings: &CacheSettings) -> Self {
+        let bodies = Arc::new(BodyCache::new(settings.body_bytes_max));
+        let places = Arc::new(Places::new(settings.places_max));
+        Self { bodies, places, ..self }
     }
 
     /// Like [`Store::new`], from the settings' URL.

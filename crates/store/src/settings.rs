@@ -1,4 +1,4 @@
-//! What an operator may set about the database.
+//! What an operator may set about the database and what is kept of it in memory.
 
 use serde::Deserialize;
 
@@ -18,6 +18,22 @@ pub struct DatabaseSettings {
     pub read_statement_timeout_ms: u64,
     /// How long a statement of a write may run, in milliseconds.
     pub write_statement_timeout_ms: u64,
+}
+
+/// Section `[cache]` of the configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CacheSettings {
+    /// Bytes of bodies that a server keeps, about; 0: none, and each page reads its bodies from the database.
+    pub body_bytes_max: u64,
+    /// Places in lists that a server remembers for page numbers; 0: none, and each page skips from the beginning.
+    pub places_max: usize,
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self { body_bytes_max: 256 << 20, places_max: 262_144 }
+    }
 }
 
 impl Default for DatabaseSettings {

@@ -15,7 +15,7 @@ use vitrine_rpc::{
     AuthSettings, CompressionSettings, CorsSettings, HeliusSettings, InfuraSettings, RpcSettings,
     ServerSettings, Settings, TierSettings, Tiers, TriportSettings,
 };
-use vitrine_store::DatabaseSettings;
+use vitrine_store::{CacheSettings, DatabaseSettings};
 
 pub use sources::Sources;
 
@@ -34,6 +34,8 @@ pub const DEFAULT_FILE: &str = "/etc/vitrine/vitrine.toml";
 pub struct Config {
     /// Postgres.
     pub database: DatabaseSettings,
+    /// What a server keeps of it in memory.
+    pub cache: CacheSettings,
     /// Sockets, sizes and times.
     pub server: ServerSettings,
     /// JSON-RPC itself.

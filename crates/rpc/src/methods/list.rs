@@ -61,6 +61,7 @@ fn plan(context: &Context<'_>, wanted: &Wanted) -> ListPlan {
             cdn_base: (context.dialect == Dialect::Helius && !cdn_base.is_empty()).then(|| cdn_base.clone()),
         },
         max_bytes: context.bytes_max,
+        encoding: context.encoding,
     }
 }
 
@@ -104,7 +105,7 @@ fn render(page: ListPage, params: &ListParams, dialect: Dialect) -> Payload {
     }
     head.extend_from_slice(b"\"items\":[");
     let mut result = Payload::from(head);
-    result.push(page.items);
+    result.extend(page.items);
     result.push("]}");
     result
 }

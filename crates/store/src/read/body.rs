@@ -1,87 +1,121 @@
-//! Items: each row's rendered bytes, appended to one capped buffer.
+//! Items: rendered bytes, one behind the other, separated and capped.
 
 use std::collections::{HashMap, HashSet};
 
+use bytes::Bytes;
+use vitrine_encoding::{Block, Piece};
 use vitrine_model::{Json, Pubkey};
 
 use crate::StoreError;
 use crate::plan::Display;
 
-/// The items of a page, comma-separated, as they stand inside `"items":[…]`.
+/// How much is collected in one piece. A piece that fits a processor's cache is copied into and sent from there;
+/// one that holds a whole page has to grow, and to be fetched from memory again.
+const CHUNK_BYTES: usize = 1 << 16;
+
+/// The items of a page as they stand inside `"items":[…]`.
 #[derive(Debug)]
 pub(crate) struct Items {
-    bytes: Vec<u8>,
+    pieces: Vec<Piece>,
+    /// Text that is not yet a piece.
+    text: Vec<u8>,
     count: u32,
+    bytes: usize,
     max_bytes: usize,
 }
 
 impl Items {
-    /// No items yet; `max_bytes` is the most that all of them may have together.
+    /// No items yet; `max_bytes` is the most that all of them may have together, before any encoding.
     pub(crate) fn new(max_bytes: usize) -> Self {
-        Self { bytes: Vec::new(), count: 0, max_bytes }
+        Self { pieces: Vec::new(), text: Vec::new(), count: 0, bytes: 0, max_bytes }
     }
 
-    /// Appends an item as it was rendered.
-    pub(crate) fn push(&mut self, body: &[u8]) -> Result<(), StoreError> {
-        self.separate();
-        self.bytes.extend_from_slice(body);
-        self.check()
+    /// Appends a copy of an item as it was rendered.
+    pub(crate) fn copy(&mut self, body: &[u8]) -> Result<(), StoreError> {
+        self.separate(body.len());
+        self.text.extend_from_slice(body);
+        self.grow(body.len())
+    }
+
+    /// Appends an item as it is kept, without a copy.
+    pub(crate) fn share(&mut self, block: Block) -> Result<(), StoreError> {
+        if self.count > 0 {
+            self.pieces.push(Piece::Text(Bytes::from_static(b",")));
+            self.bytes += 1;
+        }
+        self.count += 1;
+        let length = block.plain_len();
+        self.pieces.push(Piece::Block(block));
+        self.grow(length)
     }
 
     /// Appends an item with its optional parts.
     pub(crate) fn splice(
         &mut self,
-        asset_id: &[u8],
+        id: Pubkey,
         (body, splices): (&[u8], &[u8]),
         display: &Display,
         metadata: &HashMap<Pubkey, Json>,
     ) -> Result<(), StoreError> {
-        self.separate();
-        vitrine_model::splice(body, splices, &display.as_model(), metadata, &mut self.bytes)
-            .map_err(|error| bad_splices(asset_id, error))?;
-        self.check()
+        self.separate(body.len());
+        let before = self.text.len();
+        vitrine_model::splice(body, splices, &display.as_model(), metadata, &mut self.text)
+            .map_err(|error| bad_splices(id, error))?;
+        self.grow(self.text.len() - before)
     }
 
-    pub(crate) fn into_parts(self) -> (Vec<u8>, u32) {
-        (self.bytes, self.count)
+    pub(crate) fn into_parts(mut self) -> (Vec<Piece>, u32) {
+        self.cut();
+        (self.pieces, self.count)
     }
 
-    fn separate(&mut self) {
+    /// Makes room for an item, and a separator in front of it.
+    fn separate(&mut self, length: usize) {
+        if self.text.len() + length >= CHUNK_BYTES {
+            self.cut();
+        }
+        if self.text.capacity() == 0 {
+            self.text.reserve_exact(CHUNK_BYTES.max(length + 1));
+        }
         if self.count > 0 {
-            self.bytes.push(b',');
+            self.text.push(b',');
+            self.bytes += 1;
         }
         self.count += 1;
     }
 
-    fn check(&self) -> Result<(), StoreError> {
-        if self.bytes.len() > self.max_bytes {
+    /// Makes a piece of the text.
+    fn cut(&mut self) {
+        if !self.text.is_empty() {
+            self.pieces.push(Piece::Text(std::mem::take(&mut self.text).into()));
+        }
+    }
+
+    fn grow(&mut self, bytes: usize) -> Result<(), StoreError> {
+        self.bytes += bytes;
+        if self.bytes > self.max_bytes {
             return Err(StoreError::TooLarge { max_bytes: self.max_bytes });
         }
         Ok(())
     }
 }
 
-/// The distinct collections whose metadata a page shows.
+/// The distinct collections whose metadata a page shows, by the splices of its items.
 pub(crate) fn collections<'a>(
-    rows: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    items: impl Iterator<Item = (Pubkey, &'a [u8])>,
 ) -> Result<HashSet<Pubkey>, StoreError> {
     let mut ids = HashSet::new();
-    for (asset_id, splices) in rows {
-        ids.extend(vitrine_model::collections(splices).map_err(|error| bad_splices(asset_id, error))?);
+    for (id, splices) in items {
+        ids.extend(vitrine_model::collections(splices).map_err(|error| bad_splices(id, error))?);
     }
     Ok(ids)
 }
 
-fn bad_splices(asset_id: &[u8], error: vitrine_model::SpliceError) -> StoreError {
+fn bad_splices(id: Pubkey, error: vitrine_model::SpliceError) -> StoreError {
     StoreError::Inconsistent {
         table: "asset",
         column: "splices",
-        key: printable(asset_id),
+        key: id.to_string(),
         reason: error.to_string(),
     }
-}
-
-/// An asset id for a message.
-pub(crate) fn printable(asset_id: &[u8]) -> String {
-    Pubkey::try_from(asset_id).map_or_else(|_| format!("{asset_id:02x?}"), |id| id.to_string())
 }

@@ -1,12 +1,12 @@
 //! The statements of a list page: every shape there is, made once from static pieces.
 //!
-//! A statement answers with one head row (watermark and total; its `asset_id` is null) and then the page's
-//! rows in page order. The order needs no sort: keys come from an index in page order, and each body is
-//! fetched by primary key in a nested loop over them.
+//! A statement for bodies answers with one head row (its `asset_id` is null) and then the page's rows in page
+//! order. The order needs no sort: keys come from an index in page order, and each body is fetched by primary
+//! key in a nested loop over them. A statement for keys answers with one row: the head, and all keys in it.
 //!
-//! Parameters: `$1..$3` the list (kind, key, value), `$4` the limit, then by [`Bound`]:
-//! `Offset` `$5` offset; `Greater` and `Less` `$5` id; `Between` `$5` lower and `$6` upper id;
-//! `Behind` `$5` slot and `$6` id.
+//! Parameters: `$1..$3` the list (kind, key, value), `$4` the limit, `$5` how many members to skip behind the
+//! bound, `$6` the version that the list must have for that, or null, then by [`Bound`]:
+//! `Greater` and `Less` `$7` id; `Between` `$7` lower and `$8` upper id; `Behind` `$7` slot and `$8` id.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -22,28 +22,43 @@ pub(crate) struct Shape {
     pub(crate) bound: Bound,
     /// Unverified members too: two ranges, merged.
     pub(crate) unverified: bool,
-    /// Whether the splices come with the bodies.
-    pub(crate) splices: bool,
+    pub(crate) columns: Columns,
+}
+
+/// What a statement reads of each member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Columns {
+    /// Ids and versions alone, from the narrow index.
+    Keys,
+    Bodies,
+    /// Bodies and where options splice into them.
+    Splices,
 }
 
 /// How the page is bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Bound {
-    Offset,
+    None,
     Greater,
     Less,
     Between,
     Behind,
 }
 
+/// Every order that a list can be walked in, with its walk.
+static SURVEYS: LazyLock<HashMap<Shape, &'static str>> = LazyLock::new(|| {
+    let walks = shapes().filter(|shape| shape.bound == Bound::None && shape.columns == Columns::Keys);
+    walks.map(|shape| (shape, &*survey(shape).leak())).collect()
+});
+
 static STATEMENTS: LazyLock<HashMap<Shape, &'static str>> =
     LazyLock::new(|| shapes().map(|shape| (shape, &*compose(shape).leak())).collect());
 
 impl Shape {
-    /// The shape of a plan.
-    pub(crate) fn of(plan: &ListPlan) -> Self {
-        let bound = match (plan.start, plan.sort, plan.direction) {
-            (Start::Offset(_) | Start::Range { after: None, before: None }, _, _) => Bound::Offset,
+    /// The shape of a plan that starts at `start`.
+    pub(crate) fn of(plan: &ListPlan, start: Start, columns: Columns) -> Self {
+        let bound = match (start, plan.sort, plan.direction) {
+            (Start::Offset(_) | Start::Range { after: None, before: None }, _, _) => Bound::None,
             (Start::Range { after: Some(_), before: Some(_) }, _, _) => Bound::Between,
             (Start::Range { after: Some(_), before: None }, _, _)
             | (Start::Behind(_), Sort::Id, Direction::Asc) => Bound::Greater,
@@ -51,13 +66,7 @@ impl Shape {
             | (Start::Behind(_), Sort::Id, Direction::Desc) => Bound::Less,
             (Start::Behind(Position { .. }), Sort::Created | Sort::Updated, _) => Bound::Behind,
         };
-        Self {
-            sort: plan.sort,
-            direction: plan.direction,
-            bound,
-            unverified: plan.unverified,
-            splices: !plan.display.as_model().is_plain(),
-        }
+        Self { sort: plan.sort, direction: plan.direction, bound, unverified: plan.unverified, columns }
     }
 
     /// The statement of this shape.
@@ -78,39 +87,92 @@ impl Shape {
         };
         let bound = format!("{:?}", self.bound).to_lowercase();
         let unverified = if self.unverified { "_unverified" } else { "" };
-        let splices = if self.splices { "_splices" } else { "" };
-        format!("list_{sort}_{direction}_{bound}{unverified}{splices}")
+        let columns = format!("{:?}", self.columns).to_lowercase();
+        format!("list_{sort}_{direction}_{bound}{unverified}_{columns}")
     }
 }
 
 /// Every shape that a plan can have.
 pub(crate) fn shapes() -> impl Iterator<Item = Shape> {
-    use Bound::{Behind, Between, Greater, Less, Offset};
+    use Bound::{Behind, Between, Greater, Less, None};
     let sorts: [(Sort, &[Bound]); 3] = [
-        (Sort::Id, &[Offset, Greater, Less, Between]),
-        (Sort::Created, &[Offset, Behind]),
-        (Sort::Updated, &[Offset, Behind]),
+        (Sort::Id, &[None, Greater, Less, Between]),
+        (Sort::Created, &[None, Behind]),
+        (Sort::Updated, &[None, Behind]),
     ];
-    sorts.into_iter().flat_map(|(sort, bounds)| {
-        bounds.iter().flat_map(move |&bound| {
-            [Direction::Asc, Direction::Desc].into_iter().flat_map(move |direction| {
-                [(false, false), (false, true), (true, false), (true, true)]
-                    .into_iter()
-                    .map(move |(unverified, splices)| Shape { sort, direction, bound, unverified, splices })
-            })
-        })
-    })
+    let shapes = sorts.into_iter().flat_map(|(sort, bounds)| bounds.iter().map(move |&bound| (sort, bound)));
+    let shapes = product(shapes, [Direction::Asc, Direction::Desc]);
+    let shapes = product(shapes, [false, true]);
+    product(shapes, [Columns::Keys, Columns::Bodies, Columns::Splices]).map(
+        |((((sort, bound), direction), unverified), columns)| Shape {
+            sort,
+            direction,
+            bound,
+            unverified,
+            columns,
+        },
+    )
+}
+
+/// A walk over all of a list's keys: every `$4`th place of it, with the version that the list has then.
+pub(crate) fn survey_sql(sort: Sort, direction: Direction, unverified: bool) -> &'static str {
+    SURVEYS[&Shape { sort, direction, bound: Bound::None, unverified, columns: Columns::Keys }]
+}
+
+fn product<A: Clone, B: Copy, const N: usize>(
+    all: impl Iterator<Item = A>,
+    with: [B; N],
+) -> impl Iterator<Item = (A, B)> {
+    all.flat_map(move |one| with.map(|other| (one.clone(), other)))
+}
+
+/// Names and texts of all statements.
+pub(crate) fn statements() -> Vec<(String, &'static str)> {
+    let pages = shapes().map(|shape| (shape.name(), shape.sql()));
+    let surveys = SURVEYS.iter().map(|(shape, sql)| (shape.name().replacen("list", "survey", 1), *sql));
+    pages.chain(surveys).collect()
 }
 
 fn compose(shape: Shape) -> String {
-    let splices = if shape.splices { ", asset.splices" } else { ", NULL::bytea" };
+    [&list(shape), HEAD, &items(shape)].concat()
+}
+
+/// What stands in front of every answer.
+const HEAD: &str = "\nSELECT (SELECT slot FROM watermark WHERE source = 'import') AS slot,\n       (SELECT total FROM whole) AS total,\n       (SELECT version FROM whole) AS version";
+
+/// The list, and its parts together.
+fn list(shape: Shape) -> String {
+    let version = match shape.sort {
+        Sort::Id | Sort::Created => "members_version",
+        // Only long lists keep it (migrations, lists).
+        Sort::Updated => "CASE WHEN total >= 10000 THEN order_version END",
+    };
     // A list whose members are all unverified is there, and empty to those who did not ask for them.
-    let total =
-        if shape.unverified { "sum(total)" } else { "coalesce(sum(total) FILTER (WHERE verified), 0)" };
+    let which = if shape.unverified { "" } else { " FILTER (WHERE verified)" };
     [
-        "WITH list AS MATERIALIZED (\n    SELECT list_id, verified, total FROM asset_list\n    WHERE kind = $1 AND key = $2 AND value = $3\n),\nwhole AS MATERIALIZED (\n    SELECT ",
-        total,
-        "::bigint AS total FROM list HAVING count(*) > 0\n)\nSELECT (SELECT slot FROM watermark WHERE source = 'import') AS slot,\n       (SELECT total FROM whole) AS total,\n       NULL::bytea AS asset_id, NULL::bigint AS position, NULL::bytea AS body, NULL::bytea AS splices\nUNION ALL\nSELECT NULL, NULL, page.asset_id, page.position, asset.body",
+        "WITH list AS MATERIALIZED (\n    SELECT list_id, verified, total, ",
+        version,
+        " AS version FROM asset_list\n    WHERE kind = $1 AND key = $2 AND value = $3\n),\nwhole AS MATERIALIZED (\n    SELECT coalesce(sum(total)",
+        which,
+        ", 0)::bigint AS total,\n           CASE WHEN count(version)",
+        which,
+        " = count(*)",
+        which,
+        " THEN sum(version)",
+        which,
+        " END::bigint AS version\n    FROM list HAVING count(*) > 0\n)",
+    ]
+    .concat()
+}
+
+fn items(shape: Shape) -> String {
+    let splices = match shape.columns {
+        Columns::Keys => return keys(shape),
+        Columns::Bodies => "NULL::bytea",
+        Columns::Splices => "asset.splices",
+    };
+    [
+        ",\n       NULL::bytea AS asset_id, NULL::bigint AS position, NULL::bigint AS asset_version,\n       NULL::bytea AS body, NULL::bytea AS splices\nUNION ALL\nSELECT NULL, NULL, NULL, page.asset_id, page.position, asset.version, asset.body, ",
         splices,
         "\nFROM (\n",
         &page_of_keys(shape),
@@ -119,33 +181,60 @@ fn compose(shape: Shape) -> String {
     .concat()
 }
 
-fn page_of_keys(shape: Shape) -> String {
-    let limit = match shape.bound {
-        // A page past the end would skip every key to find nothing: the total says so first.
-        Bound::Offset => {
-            "\n    LIMIT CASE WHEN $5::bigint < (SELECT total FROM whole) THEN $4::bigint ELSE 0 END OFFSET $5::bigint"
-        }
-        _ => "\n    LIMIT $4::bigint",
+fn survey(shape: Shape) -> String {
+    [
+        &list(shape),
+        "\nSELECT (SELECT version FROM whole) AS version, walk.place, walk.asset_id, walk.position\nFROM (\n    SELECT row_number() OVER (ORDER BY ",
+        position_order(shape),
+        ") AS place, member.asset_id, member.position\n    FROM (\n",
+        &ranges(shape),
+        "\n    ) AS member\n) AS walk\nWHERE walk.place % $4::bigint = 0",
+    ]
+    .concat()
+}
+
+/// All keys in one row: 40 bytes each, and one row's work for both sides.
+fn keys(shape: Shape) -> String {
+    // Positions rise or fall along the page: the last one is the greatest or the least.
+    let last = match (shape.sort, shape.direction) {
+        (Sort::Id, _) => "NULL::bigint",
+        (_, Direction::Asc) => "max(page.position)",
+        (_, Direction::Desc) => "min(page.position)",
     };
+    [
+        ",\n       string_agg(page.asset_id, ''::bytea) AS asset_ids, ",
+        last,
+        " AS position, array_agg(page.version) AS versions\nFROM (\n",
+        &page_of_keys(shape),
+        "\n) AS page",
+    ]
+    .concat()
+}
+
+fn page_of_keys(shape: Shape) -> String {
+    // A page past the end would skip every key to find nothing: the total says so first. So does the version
+    // where the bound holds for that version alone.
+    let limit = "\n    LIMIT CASE WHEN (SELECT $5::bigint < total AND ($6::bigint IS NULL OR $6::bigint IS NOT DISTINCT FROM version) FROM whole)\n          THEN $4::bigint ELSE 0 END OFFSET $5::bigint";
+    [&ranges(shape), limit].concat()
+}
+
+/// The keys of a list in page order: one range, or two that are merged.
+fn ranges(shape: Shape) -> String {
     let order = index_order(shape);
-    if shape.unverified {
-        let verified = member_range(shape, " WHERE verified");
-        let unverified = member_range(shape, " WHERE NOT verified");
-        [
-            "    SELECT member.asset_id, member.position FROM (\n    (",
-            &verified,
-            order,
-            ")\n    UNION ALL\n    (",
-            &unverified,
-            order,
-            ")\n    ) AS member\n    ORDER BY ",
-            position_order(shape),
-            limit,
-        ]
-        .concat()
-    } else {
-        [&member_range(shape, " WHERE verified"), order, limit].concat()
+    let verified = [&member_range(shape, " WHERE verified"), order].concat();
+    if !shape.unverified {
+        return verified;
     }
+    let unverified = [&member_range(shape, " WHERE NOT verified"), order].concat();
+    [
+        "    SELECT member.asset_id, member.position, member.version FROM (\n    (",
+        &verified,
+        ")\n    UNION ALL\n    (",
+        &unverified,
+        ")\n    ) AS member\n    ORDER BY ",
+        position_order(shape),
+    ]
+    .concat()
 }
 
 /// One index range of one list.
@@ -156,18 +245,18 @@ fn member_range(shape: Shape, which: &'static str) -> String {
         Sort::Updated => ("member.slot_updated", "(member.slot_updated, member.asset_id)"),
     };
     let bound = match (shape.bound, shape.direction) {
-        (Bound::Offset, _) => "",
-        (Bound::Greater, _) => " > $5",
-        (Bound::Less, _) => " < $5",
-        (Bound::Between, _) => " > $5 AND member.asset_id < $6",
-        (Bound::Behind, Direction::Asc) => " > ($5, $6)",
-        (Bound::Behind, Direction::Desc) => " < ($5, $6)",
+        (Bound::None, _) => "",
+        (Bound::Greater, _) => " > $7",
+        (Bound::Less, _) => " < $7",
+        (Bound::Between, _) => " > $7 AND member.asset_id < $8",
+        (Bound::Behind, Direction::Asc) => " > ($7, $8)",
+        (Bound::Behind, Direction::Desc) => " < ($7, $8)",
     };
     let bounded = if bound.is_empty() { ["", "", ""] } else { [" AND ", key, bound] };
     [
         "    SELECT member.asset_id, ",
         position,
-        " AS position\n    FROM list_member AS member\n    WHERE member.list_id = (SELECT list_id FROM list",
+        " AS position, member.version\n    FROM list_member AS member\n    WHERE member.list_id = (SELECT list_id FROM list",
         which,
         ")",
         bounded[0],

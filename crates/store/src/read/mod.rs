@@ -3,3 +3,5 @@
 pub(crate) mod body;
 pub(crate) mod list;
 pub(crate) mod list_sql;
+mod members;
+pub(crate) mod places;

@@ -18,7 +18,7 @@ pub(super) async fn lock(
 ) -> Result<HashMap<Pubkey, Stored>, StoreError> {
     let ids: Vec<[u8; 32]> = changes.iter().map(|change| *change.id.as_bytes()).collect();
     let rows = sqlx::query(
-        "SELECT asset_id, slot_created, slot_updated, slot_seen, digest, list_ids FROM asset
+        "SELECT asset_id, slot_created, slot_updated, slot_seen, digest, list_ids, version FROM asset
          WHERE asset_id = ANY($1) ORDER BY asset_id FOR UPDATE",
     )
     .bind(ids)
@@ -33,6 +33,7 @@ pub(super) async fn lock(
                 slot_seen: slot(id, row.try_get(3)?)?,
                 digest: row.try_get(4)?,
                 list_ids: row.try_get(5)?,
+                version: row.try_get(6)?,
             };
             Ok((id, stored))
         })
@@ -71,12 +72,12 @@ async fn insert(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), S
     let mut copy_in = CopyIn::start(
         &mut *connection,
         "COPY asset (asset_id, slot_created, slot_updated, slot_seen, interface, owner, delegate, compressed, burnt, frozen,
-                     list_ids, digest, splices, body) FROM STDIN (FORMAT binary)",
+                     list_ids, digest, version, splices, body) FROM STDIN (FORMAT binary)",
     )
     .await?;
     for row in rows {
         let AssetChange { id, slot_updated, slot_seen, facts, rendered, .. } = row.change;
-        let out = copy_in.row(14).await?;
+        let out = copy_in.row(15).await?;
         copy::bytes(out, id.as_bytes());
         copy::int8(out, row.slot_created.as_i64());
         copy::int8(out, slot_updated.as_i64());
@@ -89,6 +90,7 @@ async fn insert(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), S
         copy::boolean(out, facts.frozen);
         copy::int8_array(out, &row.list_ids);
         copy::bytes(out, &rendered.digest);
+        copy::int8(out, rendered.version);
         copy::bytes(out, &rendered.splices);
         copy::bytes(out, &rendered.body);
     }
@@ -117,11 +119,12 @@ async fn replace(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), 
         "UPDATE asset SET slot_created = new.slot_created, slot_updated = new.slot_updated,
                 slot_seen = new.slot_seen, interface = new.interface, owner = new.owner, delegate = new.delegate,
                 compressed = new.compressed, burnt = new.burnt, frozen = new.frozen,
-                list_ids = new.list_ids::bigint[], digest = new.digest, splices = new.splices, body = new.body
+                list_ids = new.list_ids::bigint[], digest = new.digest, version = new.version, splices = new.splices,
+                body = new.body
          FROM UNNEST($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bytea[], $7::bytea[],
-                     $8::boolean[], $9::boolean[], $10::boolean[], $11::text[], $12::bytea[], $13::bytea[], $14::bytea[])
+                     $8::boolean[], $9::boolean[], $10::boolean[], $11::text[], $12::bytea[], $13::bigint[], $14::bytea[], $15::bytea[])
               AS new (asset_id, slot_created, slot_updated, slot_seen, interface, owner, delegate, compressed, burnt, frozen,
-                      list_ids, digest, splices, body)
+                      list_ids, digest, version, splices, body)
          WHERE asset.asset_id = new.asset_id",
     )
     .bind(column(rows, |row| *row.change.id.as_bytes()))
@@ -136,6 +139,7 @@ async fn replace(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), 
     .bind(column(rows, |row| row.change.facts.frozen))
     .bind(column(rows, list_ids))
     .bind(column(rows, |row| row.change.rendered.digest))
+    .bind(column(rows, |row| row.change.rendered.version))
     .bind(column(rows, |row| row.change.rendered.splices.as_slice()))
     .bind(column(rows, |row| row.change.rendered.body.as_slice()))
     .execute(connection)

@@ -14,6 +14,7 @@ pub(super) struct Stored {
     pub(super) slot_seen: Slot,
     pub(super) digest: [u8; 16],
     pub(super) list_ids: Vec<i64>,
+    pub(super) version: i64,
 }
 
 /// The rows that a batch writes. Indexes point into the batch.
@@ -27,14 +28,23 @@ pub(super) struct Diff<'c> {
     pub(super) adjusted: Vec<Adjusted>,
     /// Lists that nobody has seen before, with the members that they begin with.
     pub(super) new_lists: BTreeMap<&'c ListKey, i64>,
-    /// How the totals of known lists change, without zeros.
-    pub(super) totals: BTreeMap<i64, i64>,
+    /// How known lists change.
+    pub(super) lists: BTreeMap<i64, ListChange>,
     /// Members to insert.
     pub(super) entered: Vec<Member>,
     /// Members to delete.
     pub(super) left: Vec<(i64, Pubkey)>,
-    /// Members whose slots change.
+    /// Members whose slots or version change.
     pub(super) moved: Vec<Member>,
+}
+
+/// What becomes of a list as a whole.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct ListChange {
+    /// How its total changes.
+    pub(super) total: i64,
+    /// Whether a member enters, leaves or has its `slot_created` changed; if not, only `slot_updated` changes.
+    pub(super) members: bool,
 }
 
 /// An asset's row.
@@ -62,6 +72,7 @@ pub(super) struct Member {
     pub(super) asset_id: Pubkey,
     pub(super) slot_created: Slot,
     pub(super) slot_updated: Slot,
+    pub(super) version: i64,
 }
 
 /// Holds `changes` (sorted, unique) against the `stored` ones; `known` are the ids of all lists that exist.
@@ -92,7 +103,6 @@ pub(super) fn diff<'c>(
             }
         }
     }
-    diff.totals.retain(|_, delta| *delta != 0);
     (diff, written)
 }
 
@@ -108,6 +118,7 @@ impl<'c> Diff<'c> {
                     asset_id: row.change.id,
                     slot_created: row.slot_created,
                     slot_updated: row.change.slot_updated,
+                    version: row.change.rendered.version,
                 });
             }
             row.list_ids.sort_unstable();
@@ -129,17 +140,18 @@ impl<'c> Diff<'c> {
     fn replace(&mut self, change: &'c AssetChange, old: &Stored, known: &HashMap<&'c ListKey, i64>) {
         let slot_created = change.slot_created.min(old.slot_created);
         let row = self.row(change, slot_created, known);
-        let moves = slot_created != old.slot_created || change.slot_updated != old.slot_updated;
         for &list_id in &row.list_ids {
             if !old.list_ids.contains(&list_id) {
                 self.enter(list_id, &row);
-            } else if moves {
-                self.moved.push(row.member(list_id));
+            } else {
+                self.shift(row.member(list_id), slot_created != old.slot_created);
             }
         }
         for &list_id in old.list_ids.iter().filter(|list_id| !row.list_ids.contains(list_id)) {
             self.left.push((list_id, change.id));
-            *self.totals.entry(list_id).or_default() -= 1;
+            let list = self.lists.entry(list_id).or_default();
+            list.total -= 1;
+            list.members = true;
         }
         self.replaced.push(row);
     }
@@ -152,12 +164,11 @@ impl<'c> Diff<'c> {
             self.adjusted.push(Adjusted { id: change.id, slot_created, slot_seen });
         }
         if slot_created < old.slot_created {
-            self.moved.extend(old.list_ids.iter().map(|&list_id| Member {
-                list_id,
-                asset_id: change.id,
-                slot_created,
-                slot_updated: old.slot_updated,
-            }));
+            for &list_id in &old.list_ids {
+                let Stored { slot_updated, version, .. } = *old;
+                let member = Member { list_id, asset_id: change.id, slot_created, slot_updated, version };
+                self.shift(member, true);
+            }
         }
     }
 
@@ -181,7 +192,14 @@ impl<'c> Diff<'c> {
 
     fn enter(&mut self, list_id: i64, row: &Row<'_>) {
         self.entered.push(row.member(list_id));
-        *self.totals.entry(list_id).or_default() += 1;
+        let list = self.lists.entry(list_id).or_default();
+        list.total += 1;
+        list.members = true;
+    }
+
+    fn shift(&mut self, member: Member, created: bool) {
+        self.moved.push(member);
+        self.lists.entry(member.list_id).or_default().members |= created;
     }
 }
 
@@ -192,6 +210,7 @@ impl Row<'_> {
             asset_id: self.change.id,
             slot_created: self.slot_created,
             slot_updated: self.change.slot_updated,
+            version: self.change.rendered.version,
         }
     }
 }

@@ -15,6 +15,9 @@ use crate::StoreError;
 /// The most names that are remembered; then it starts anew.
 const REMEMBERED_MAX: usize = 100_000;
 
+/// From how many members on a list keeps its `order_version` (see the migration of lists).
+pub(crate) const LONG_LIST: i64 = 10_000;
+
 /// Ids of lists that are committed. Such an id never changes and is never deleted, so nothing here grows stale.
 #[derive(Debug, Default)]
 pub(crate) struct ListIds(Mutex<HashMap<ListKey, i64>>);
@@ -95,7 +98,9 @@ pub(super) async fn enter(
     let rows = sqlx::query(
         "INSERT INTO asset_list (kind, key, value, verified, total)
          SELECT * FROM UNNEST($1::smallint[], $2::text[], $3::bytea[], $4::boolean[], $5::bigint[])
-         ON CONFLICT (kind, key, value, verified) DO UPDATE SET total = asset_list.total + excluded.total
+         ON CONFLICT (kind, key, value, verified) DO UPDATE
+         SET total = asset_list.total + excluded.total,
+             members_version = asset_list.members_version + 1, order_version = asset_list.order_version + 1
          RETURNING list_id, kind, key, value, verified",
     )
     .bind(lists.keys().map(|key| key.kind.code()).collect::<Vec<_>>())
@@ -136,15 +141,17 @@ pub(super) async fn write(connection: &mut PgConnection, diff: &Diff<'_>) -> Res
     }
     if !diff.moved.is_empty() {
         let done = sqlx::query(
-            "UPDATE list_member SET slot_created = new.slot_created, slot_updated = new.slot_updated
-             FROM UNNEST($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[])
-                  AS new (list_id, asset_id, slot_created, slot_updated)
+            "UPDATE list_member
+             SET slot_created = new.slot_created, slot_updated = new.slot_updated, version = new.version
+             FROM UNNEST($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[])
+                  AS new (list_id, asset_id, slot_created, slot_updated, version)
              WHERE list_member.list_id = new.list_id AND list_member.asset_id = new.asset_id",
         )
         .bind(diff.moved.iter().map(|member| member.list_id).collect::<Vec<_>>())
         .bind(diff.moved.iter().map(|member| *member.asset_id.as_bytes()).collect::<Vec<_>>())
         .bind(diff.moved.iter().map(|member| member.slot_created.as_i64()).collect::<Vec<_>>())
         .bind(diff.moved.iter().map(|member| member.slot_updated.as_i64()).collect::<Vec<_>>())
+        .bind(diff.moved.iter().map(|member| member.version).collect::<Vec<_>>())
         .execute(&mut *connection)
         .await?;
         all_there("list_member", diff.moved.len(), done.rows_affected())?;
@@ -152,17 +159,35 @@ pub(super) async fn write(connection: &mut PgConnection, diff: &Diff<'_>) -> Res
     if !diff.entered.is_empty() {
         insert(connection, &diff.entered).await?;
     }
-    if !diff.totals.is_empty() {
+    count(connection, diff).await
+}
+
+/// Adds to totals and versions.
+async fn count(connection: &mut PgConnection, diff: &Diff<'_>) -> Result<(), StoreError> {
+    let (members, order): (Vec<_>, Vec<_>) = diff.lists.iter().partition(|(_, change)| change.members);
+    if !members.is_empty() {
         let done = sqlx::query(
-            "UPDATE asset_list SET total = total + new.delta
-             FROM UNNEST($1::bigint[], $2::bigint[]) AS new (list_id, delta)
+            "UPDATE asset_list SET total = total + new.change, members_version = members_version + 1,
+                    order_version = order_version + 1
+             FROM UNNEST($1::bigint[], $2::bigint[]) AS new (list_id, change)
              WHERE asset_list.list_id = new.list_id",
         )
-        .bind(diff.totals.keys().copied().collect::<Vec<_>>())
-        .bind(diff.totals.values().copied().collect::<Vec<_>>())
+        .bind(members.iter().map(|(list_id, _)| **list_id).collect::<Vec<_>>())
+        .bind(members.iter().map(|(_, change)| change.total).collect::<Vec<_>>())
+        .execute(&mut *connection)
+        .await?;
+        all_there("asset_list", members.len(), done.rows_affected())?;
+    }
+    if !order.is_empty() {
+        sqlx::query(
+            "UPDATE asset_list SET order_version = order_version + 1
+             FROM UNNEST($1::bigint[]) AS moved (list_id)
+             WHERE asset_list.list_id = moved.list_id AND total >= $2",
+        )
+        .bind(order.iter().map(|(list_id, _)| **list_id).collect::<Vec<_>>())
+        .bind(LONG_LIST)
         .execute(connection)
         .await?;
-        all_there("asset_list", diff.totals.len(), done.rows_affected())?;
     }
     Ok(())
 }
@@ -179,15 +204,16 @@ fn all_there(table: &'static str, wanted: usize, affected: u64) -> Result<(), St
 async fn insert(connection: &mut PgConnection, members: &[Member]) -> Result<(), StoreError> {
     let mut copy_in = CopyIn::start(
         connection,
-        "COPY list_member (list_id, asset_id, slot_created, slot_updated) FROM STDIN (FORMAT binary)",
+        "COPY list_member (list_id, asset_id, slot_created, slot_updated, version) FROM STDIN (FORMAT binary)",
     )
     .await?;
     for member in members {
-        let out = copy_in.row(4).await?;
+        let out = copy_in.row(5).await?;
         copy::int8(out, member.list_id);
         copy::bytes(out, member.asset_id.as_bytes());
         copy::int8(out, member.slot_created.as_i64());
         copy::int8(out, member.slot_updated.as_i64());
+        copy::int8(out, member.version);
     }
     copy_in.finish().await?;
     Ok(())

@@ -56,7 +56,8 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<ExitCode> {
 pub(super) async fn bind(store: &Store, context: &Context) -> Result<Server> {
     let settings = context.config.server_settings();
     let listen = settings.server.listen;
-    Server::bind(store.clone(), settings, context.tiers.clone())
+    let store = store.clone().with_cache(&context.config.cache);
+    Server::bind(store, settings, context.tiers.clone())
         .await
         .with_context(|| format!("cannot listen on {listen} (choose another address with --listen)"))
 }

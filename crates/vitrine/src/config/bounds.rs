@@ -34,12 +34,14 @@ pub(super) fn check(
 
 impl Checks<'_> {
     fn numbers(&mut self, config: &Config) {
-        let Config { database, server, rpc, auth, import, .. } = config;
+        let Config { database, cache, server, rpc, auth, import, .. } = config;
         self.range("database.read_connections_max", database.read_connections_max.into(), 1..=10_000);
         self.range("database.write_connections_max", database.write_connections_max.into(), 1..=10_000);
         self.range("database.acquire_timeout_ms", database.acquire_timeout_ms, 1..=DAY_MS);
         self.range("database.read_statement_timeout_ms", database.read_statement_timeout_ms, 1..=DAY_MS);
         self.range("database.write_statement_timeout_ms", database.write_statement_timeout_ms, 1..=DAY_MS);
+        self.range("cache.body_bytes_max", cache.body_bytes_max, 0..=1_024 * GIB);
+        self.range("cache.places_max", cache.places_max as u64, 0..=1_000_000_000);
         self.range("server.connections_max", server.connections_max as u64, 1..=1_000_000);
         self.range("server.header_timeout_ms", server.header_timeout_ms, 1..=DAY_MS);
         self.range("server.idle_timeout_ms", server.idle_timeout_ms, 1..=DAY_MS);

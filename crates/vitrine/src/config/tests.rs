@@ -76,8 +76,9 @@ fn the_example_holds_every_key_at_its_default() {
     assert_eq!(format!("{:?}", loaded.config), format!("{:?}", Config::default()));
 
     let example: Table = EXAMPLE.parse().unwrap();
-    let sections: [(&str, Vec<&str>); 12] = [
+    let sections: [(&str, Vec<&str>); 13] = [
         ("database", fields::<DatabaseSettings>()),
+        ("cache", fields::<CacheSettings>()),
         ("server", fields::<ServerSettings>()),
         ("rpc", fields::<RpcSettings>()),
         ("helius", fields::<HeliusSettings>()),

@@ -1,0 +1,88 @@
+//! Bodies kept in memory, by id and version: what a page of keys needs not read again.
+//!
+//! A version names bytes (`vitrine_model::version`), and a page's keys come with the versions that its snapshot
+//! has: nothing in here can be stale, and nothing in here is ever invalidated. What is not asked for any more
+//! makes room for what is.
+
+use bytes::Bytes;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use vitrine_encoding::{Block, Encoding};
+use vitrine_model::Pubkey;
+
+/// What an entry costs besides its bytes: key, handles and the cache's own bookkeeping, about.
+const ENTRY_BYTES: u64 = 200;
+
+/// What an entry is expected to weigh, to size the cache's tables by.
+const USUAL_BYTES: u64 = 2_048;
+
+/// The bodies that are kept. Shared by all reads.
+#[derive(Debug)]
+pub(crate) struct BodyCache(Option<Cache<BodyKey, Body, Weight>>);
+
+/// Which bytes: those of an asset as it was at one time, in one encoding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct BodyKey {
+    pub(crate) id: Pubkey,
+    pub(crate) version: i64,
+    pub(crate) encoding: Encoding,
+}
+
+/// An asset's bytes. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Body {
+    pub(crate) block: Block,
+    /// Where options splice into it; empty where it is encoded.
+    pub(crate) splices: Bytes,
+}
+
+#[derive(Debug, Clone)]
+struct Weight;
+
+impl Weighter<BodyKey, Body> for Weight {
+    fn weight(&self, _: &BodyKey, body: &Body) -> u64 {
+        body.block.memory_bytes() as u64 + body.splices.len() as u64 + ENTRY_BYTES
+    }
+}
+
+impl BodyCache {
+    /// Keeps about so many bytes; 0: nothing.
+    pub(crate) fn new(bytes_max: u64) -> Self {
+        let items = usize::try_from(bytes_max / (USUAL_BYTES + ENTRY_BYTES)).unwrap_or(usize::MAX);
+        Self((bytes_max > 0).then(|| Cache::with_weighter(items.max(1), bytes_max, Weight)))
+    }
+
+    /// Whether it keeps anything at all.
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// The bytes, if they are kept.
+    pub(crate) fn get(&self, key: &BodyKey) -> Option<Body> {
+        self.0.as_ref()?.get(key)
+    }
+
+    /// Keeps the bytes, if they are worth more than what would have to go.
+    pub(crate) fn keep(&self, key: BodyKey, body: &Body) {
+        if let Some(cache) = &self.0 {
+            cache.insert(key, body.clone());
+        }
+    }
+}
+
+impl Body {
+    /// Plain bytes and their splices, copied into one piece of memory.
+    pub(crate) fn plain(body: &[u8], splices: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(body.len() + splices.len());
+        bytes.extend_from_slice(body);
+        bytes.extend_from_slice(splices);
+        let mut bytes = Bytes::from(bytes);
+        let splices = bytes.split_off(body.len());
+        Self { block: Block::new(Encoding::Identity, bytes), splices }
+    }
+
+    /// The same, encoded, without its splices.
+    pub(crate) fn encoded(&self, encoding: Encoding) -> Self {
+        Self { block: Block::new(encoding, self.block.bytes().clone()), splices: Bytes::new() }
+    }
+}

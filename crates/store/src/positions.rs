@@ -1,0 +1,261 @@
+//! Places in ordered lists, remembered for one version of each list. Pure: time is a parameter.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use quick_cache::sync::Cache;
+
+use crate::plan::{Direction, ListRef, Position, Sort};
+
+/// The most places of one order.
+const PLACES_PER_ORDER: usize = 2_048;
+
+/// A survey is made again after this many times the time that the last one took.
+const SURVEY_PAUSE: u32 = 10;
+
+/// A list in one of its orders.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Order {
+    pub(crate) list: ListRef,
+    pub(crate) unverified: bool,
+    pub(crate) sort: Sort,
+    pub(crate) direction: Direction,
+}
+
+/// A place to start from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The version of the list for which it holds.
+    pub(crate) version: i64,
+    /// The members up to and including the one at `position`.
+    pub(crate) skipped: u64,
+    pub(crate) position: Position,
+}
+
+/// The right to survey an order, and since when.
+#[derive(Debug)]
+pub(crate) struct Survey {
+    version: i64,
+    begun: Instant,
+}
+
+/// What is remembered of all orders. Those that nobody asks for make room.
+#[derive(Debug)]
+pub(crate) struct Positions(Option<Cache<Order, Arc<Mutex<Places>>>>);
+
+/// What is remembered of one order.
+#[derive(Debug, Default)]
+struct Places {
+    version: i64,
+    places: BTreeMap<u64, Position>,
+    /// The version of the last survey, and from when on there may be another.
+    surveyed: Option<(i64, Instant)>,
+    surveying: bool,
+}
+
+/// How far apart the places of a survey are, for a list of so many members.
+pub(crate) fn survey_step(total: u64) -> u64 {
+    (total / 1_024).max(8_192)
+}
+
+impl Positions {
+    /// Remembers about so many places; 0: none.
+    pub(crate) fn new(places_max: usize) -> Self {
+        Self((places_max > 0).then(|| Cache::new((places_max / PLACES_PER_ORDER).max(1))))
+    }
+
+    /// The last place that skips no more than `offset`.
+    pub(crate) fn nearest(&self, order: &Order, offset: u64) -> Option<Place> {
+        let known = self.0.as_ref()?.get(order)?;
+        let known = lock(&known);
+        let (&skipped, &position) = known.places.range(..=offset).next_back()?;
+        Some(Place { version: known.version, skipped, position })
+    }
+
+    /// Remembers places of a version. Those of an older one are forgotten; an older one teaches nothing.
+    pub(crate) fn learn(&self, order: &Order, version: i64, places: &[(u64, Position)]) {
+        let Some(known) = self.known(order) else { return };
+        let mut known = lock(&known);
+        if known.at(version) {
+            for &(skipped, position) in places {
+                known.remember(skipped, position);
+            }
+        }
+    }
+
+    /// Forgets an order whose version is not the remembered one.
+    pub(crate) fn forget(&self, order: &Order) {
+        if let Some(known) = self.0.as_ref().and_then(|orders| orders.get(order)) {
+            lock(&known).places.clear();
+        }
+    }
+
+    /// Whether to survey an order now: one caller at a time, once a version, and not all the time.
+    pub(crate) fn begin_survey(&self, order: &Order, version: i64, now: Instant) -> Option<Survey> {
+        let known = self.known(order)?;
+        let mut known = lock(&known);
+        let due = known.surveyed.is_none_or(|(surveyed, next)| surveyed != version && now >= next);
+        if known.surveying || !due {
+            return None;
+        }
+        known.surveying = true;
+        Some(Survey { version, begun: now })
+    }
+
+    /// Ends a survey, whether or not it came to anything.
+    pub(crate) fn finish_survey(&self, order: &Order, survey: &Survey, now: Instant) {
+        let Some(known) = self.known(order) else { return };
+        let took = now.saturating_duration_since(survey.begun);
+        let pause = took.saturating_mul(SURVEY_PAUSE).min(Duration::from_hours(1));
+        let mut known = lock(&known);
+        known.surveying = false;
+        known.surveyed = Some((survey.version, now + pause));
+    }
+
+    fn known(&self, order: &Order) -> Option<Arc<Mutex<Places>>> {
+        let orders = self.0.as_ref()?;
+        if let Some(known) = orders.get(order) {
+            return Some(known);
+        }
+        // Two who come first at once: one of their memories is lost, which costs a skip.
+        let known = Arc::default();
+        orders.insert(order.clone(), Arc::clone(&known));
+        Some(known)
+    }
+}
+
+impl Places {
+    /// Whether what is remembered is, now, of this version.
+    fn at(&mut self, version: i64) -> bool {
+        if version > self.version {
+            self.places.clear();
+            self.version = version;
+        }
+        version == self.version
+    }
+
+    fn remember(&mut self, skipped: u64, position: Position) {
+        if self.places.len() >= PLACES_PER_ORDER && !self.places.contains_key(&skipped) {
+            let mut odd = false;
+            self.places.retain(|_, _| {
+                odd = !odd;
+                odd
+            });
+        }
+        // After the others have been thinned out: who walks page after page needs the last one next.
+        self.places.insert(skipped, position);
+    }
+}
+
+fn lock(places: &Mutex<Places>) -> std::sync::MutexGuard<'_, Places> {
+    places.lock().expect("nothing panics while it holds this lock")
+}
+
+#[cfg(test)]
+mod tests {
+    use vitrine_model::{ListKind, Pubkey, Slot};
+
+    use super::*;
+
+    fn order(name: &[u8]) -> Order {
+        let list = ListRef { kind: ListKind::Group, key: "collection".to_owned(), value: name.to_vec() };
+        Order { list, unverified: false, sort: Sort::Id, direction: Direction::Asc }
+    }
+
+    /// The place of a member by its number.
+    fn place(number: u64) -> Position {
+        let mut id = [0; 32];
+        id[..8].copy_from_slice(&number.to_be_bytes());
+        Position { slot: Slot::default(), id: Pubkey::from_bytes(id) }
+    }
+
+    fn skipped(positions: &Positions, offset: u64) -> Option<u64> {
+        let near = positions.nearest(&order(b"a"), offset)?;
+        assert_eq!(near.position, place(near.skipped));
+        Some(near.skipped)
+    }
+
+    #[test]
+    fn the_nearest_place_is_the_last_one_that_does_not_skip_too_much() {
+        let positions = Positions::new(10_000);
+        assert_eq!(skipped(&positions, u64::MAX), None);
+        positions.learn(&order(b"a"), 5, &[(100, place(100)), (300, place(300))]);
+        for (offset, expected) in [
+            (0, None),
+            (99, None),
+            (100, Some(100)),
+            (299, Some(100)),
+            (300, Some(300)),
+            (u64::MAX, Some(300)),
+        ] {
+            assert_eq!(skipped(&positions, offset), expected, "{offset}");
+        }
+        assert_eq!(positions.nearest(&order(b"b"), 300), None);
+        let other = Order { direction: Direction::Desc, ..order(b"a") };
+        assert_eq!(positions.nearest(&other, 300), None);
+    }
+
+    #[test]
+    fn a_version_replaces_older_ones_and_is_not_replaced_by_them() {
+        let positions = Positions::new(10_000);
+        positions.learn(&order(b"a"), 5, &[(100, place(100))]);
+        positions.learn(&order(b"a"), 6, &[(200, place(200))]);
+        positions.learn(&order(b"a"), 5, &[(300, place(300))]);
+        assert_eq!(skipped(&positions, 199), None);
+        assert_eq!(skipped(&positions, 1_000), Some(200));
+        assert_eq!(positions.nearest(&order(b"a"), 200).map(|near| near.version), Some(6));
+        positions.forget(&order(b"a"));
+        assert_eq!(skipped(&positions, 1_000), None);
+    }
+
+    #[test]
+    fn a_walk_always_finds_the_page_before_and_what_is_kept_stays_spread() {
+        let positions = Positions::new(PLACES_PER_ORDER);
+        for page in 1..=5_000 {
+            if page > 1 {
+                assert_eq!(skipped(&positions, (page - 1) * 100), Some((page - 1) * 100));
+            }
+            positions.learn(&order(b"a"), 1, &[(page * 100, place(page * 100))]);
+        }
+        let known = positions.known(&order(b"a")).expect("it was learnt");
+        assert!(lock(&known).places.len() <= PLACES_PER_ORDER);
+        // Thinned out twice at most: nowhere is a hole of more than a few pages.
+        for offset in (1_000..500_000).step_by(977) {
+            let near = skipped(&positions, offset).expect("a place in the first pages");
+            assert!(offset - near < 900, "{offset}: {near}");
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_and_none_is_none() {
+        let none = Positions::new(0);
+        none.learn(&order(b"a"), 1, &[(1, place(1))]);
+        assert_eq!(skipped(&none, 1), None);
+        assert!(none.begin_survey(&order(b"a"), 1, Instant::now()).is_none());
+        let positions = Positions::new(4 * PLACES_PER_ORDER);
+        for name in 0..100_u8 {
+            positions.learn(&order(&[name]), 1, &[(1, place(1))]);
+        }
+        let kept = (0..100_u8).filter(|name| positions.nearest(&order(&[*name]), 1).is_some()).count();
+        assert!(kept <= 4, "{kept}");
+    }
+
+    #[test]
+    fn surveys_take_turns_and_pauses() {
+        let positions = Positions::new(10_000);
+        let (order, start) = (order(b"a"), Instant::now());
+        let after = |ms| start + Duration::from_millis(ms);
+        let survey = positions.begin_survey(&order, 1, start).expect("the first one");
+        assert!(positions.begin_survey(&order, 2, after(50)).is_none(), "one at a time");
+        positions.finish_survey(&order, &survey, after(100));
+        assert!(positions.begin_survey(&order, 1, after(10_000)).is_none(), "it is known");
+        assert!(positions.begin_survey(&order, 2, after(1_099)).is_none(), "not all the time");
+        assert!(positions.begin_survey(&order, 2, after(1_100)).is_some());
+    }
+
+    #[test]
+    fn long_lists_are_surveyed_in_longer_steps() {
+        assert_eq!([0, 500_000, 1 << 23, 10 << 20].map(survey_step), [8_192, 8_192, 8_192, 10_240]);
+    }
+}

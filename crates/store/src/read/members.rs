@@ -1,0 +1,260 @@
+//! The members of a page with their bodies: read by one statement, or by their keys and what is kept of them.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::query::Query;
+use sqlx::{Postgres, Row, ValueRef};
+use vitrine_encoding::Encoding;
+use vitrine_model::{Json, Pubkey, Slot};
+
+use super::body::{self, Items};
+use super::list_sql::{Columns, Shape};
+use crate::cache::{Body, BodyCache, BodyKey};
+use crate::plan::{ListPlan, Position, Start};
+use crate::{Sort, StoreError};
+
+/// How many bodies are encoded in a row before others get a turn: about a millisecond's work.
+const ENCODED_IN_A_ROW: usize = 16;
+
+/// Where a page starts: what a plan says, or what is remembered of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seek {
+    pub(super) start: Start,
+    /// Members to skip from there on.
+    pub(super) skip: u64,
+    /// The version of the list for which that holds; `None`: for any.
+    pub(super) version: Option<i64>,
+}
+
+/// What one snapshot says of a list as a whole.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Head {
+    /// The watermark.
+    pub(super) slot: Slot,
+    /// All members, whatever bounds the page; `None` if the list never had any.
+    pub(super) total: Option<u64>,
+    /// Changes whenever a place in the page's order may have; `None` where that is not known.
+    pub(super) version: Option<i64>,
+}
+
+/// Members in page order.
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    pub(super) ids: Vec<Pubkey>,
+    pub(super) bodies: Vec<Body>,
+    /// The sort key of the last one.
+    pub(super) last_slot: Slot,
+}
+
+impl Members {
+    /// The last one's place in the order.
+    pub(super) fn last(&self) -> Option<Position> {
+        self.ids.last().map(|&id| Position { slot: self.last_slot, id })
+    }
+
+    /// Plain bodies and their splices.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (Pubkey, &Bytes, &Bytes)> {
+        self.ids.iter().zip(&self.bodies).map(|(&id, body)| (id, body.block.bytes(), &body.splices))
+    }
+}
+
+/// The page's items, appended as its rows come in: one statement, and one copy of each body.
+pub(super) async fn items(
+    connection: &mut PgConnection,
+    plan: &ListPlan,
+    seek: &Seek,
+) -> Result<(Head, Items, Option<Position>), StoreError> {
+    let (mut head, mut items, mut last) = (Head::default(), Items::new(plan.max_bytes), None);
+    let mut rows = query(plan, seek, Columns::Bodies).fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        // Values as they came: the checks of types that go with `try_get` cost as much as the copy.
+        if row.try_get_raw(3)?.is_null() {
+            head = head_of(&row)?;
+            continue;
+        }
+        items.copy(row.try_get_raw(6)?.as_bytes().map_err(sqlx::Error::Decode)?)?;
+        last = Some(row);
+    }
+    let last = match last {
+        Some(row) => {
+            Some(Position { slot: slot("list_member", row.try_get(4)?)?, id: pubkey(row.try_get(3)?)? })
+        }
+        None => None,
+    };
+    Ok((head, items, last))
+}
+
+/// The page's members with their splices, by one statement.
+pub(super) async fn by_rows(
+    connection: &mut PgConnection,
+    plan: &ListPlan,
+    seek: &Seek,
+) -> Result<(Head, Members), StoreError> {
+    let (mut head, mut members, mut bytes) = (Head::default(), Members::default(), 0);
+    let mut rows = query(plan, seek, Columns::Splices).fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let Some(asset_id) = row.try_get::<Option<&[u8]>, _>(3)? else {
+            head = head_of(&row)?;
+            continue;
+        };
+        let body: &[u8] = row.try_get(6)?;
+        bytes += body.len();
+        within(bytes, plan)?;
+        members.ids.push(pubkey(asset_id)?);
+        members.bodies.push(Body::plain(body, row.try_get(7)?));
+        members.last_slot = slot("list_member", row.try_get(4)?)?;
+    }
+    Ok((head, members))
+}
+
+/// The page's members by their keys: bodies come from `cache`, and those that are not there from the database.
+/// `None` where one has changed between the two statements.
+pub(super) async fn by_keys(
+    connection: &mut PgConnection,
+    cache: &BodyCache,
+    plan: &ListPlan,
+    seek: &Seek,
+    encoding: Encoding,
+) -> Result<Option<(Head, Members)>, StoreError> {
+    let row = query(plan, seek, Columns::Keys).fetch_one(&mut *connection).await?;
+    let head = head_of(&row)?;
+    let Some(ids) = row.try_get::<Option<&[u8]>, _>(3)? else { return Ok(Some((head, Members::default()))) };
+    let last_slot = slot("list_member", row.try_get::<Option<i64>, _>(4)?.unwrap_or(0))?;
+    let versions: Vec<i64> = row.try_get(5)?;
+    let ids = ids.chunks(32).map(pubkey).collect::<Result<Vec<_>, _>>()?;
+    let keys = ids.iter().zip(versions).map(|(&id, version)| BodyKey { id, version, encoding });
+    let mut found: Vec<(BodyKey, Option<Body>)> = keys.map(|key| (key, cache.get(&key))).collect();
+    if !fill(connection, cache, plan, &mut found).await? {
+        return Ok(None);
+    }
+    let bodies = found.into_iter().filter_map(|(_, body)| body).collect();
+    Ok(Some((head, Members { ids, bodies, last_slot })))
+}
+
+/// Reads and keeps the bodies that are missing. False where one is of another version than its key, or gone.
+async fn fill(
+    connection: &mut PgConnection,
+    cache: &BodyCache,
+    plan: &ListPlan,
+    found: &mut [(BodyKey, Option<Body>)],
+) -> Result<bool, StoreError> {
+    let missing: HashMap<Pubkey, usize> = found
+        .iter()
+        .enumerate()
+        .filter(|(_, (_, body))| body.is_none())
+        .map(|(place, (key, _))| (key.id, place))
+        .collect();
+    if missing.is_empty() {
+        return Ok(true);
+    }
+    let mut left = missing.len();
+    let mut bytes: usize =
+        found.iter().filter_map(|(_, body)| body.as_ref()).map(|body| body.block.plain_len()).sum();
+    let mut rows = bodies_of(missing.keys().copied()).fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let (key, place) = &mut found[missing[&pubkey(row.try_get(0)?)?]];
+        if row.try_get::<i64, _>(1)? != key.version {
+            return Ok(false);
+        }
+        let body: &[u8] = row.try_get(2)?;
+        bytes += body.len();
+        within(bytes, plan)?;
+        let mut body = Body::plain(body, row.try_get(3)?);
+        if key.encoding != Encoding::Identity {
+            body = body.encoded(key.encoding);
+            if left.is_multiple_of(ENCODED_IN_A_ROW) {
+                tokio::task::yield_now().await;
+            }
+        }
+        cache.keep(*key, &body);
+        *place = Some(body);
+        left -= 1;
+    }
+    Ok(left == 0)
+}
+
+/// What the members' collections show of themselves, each as it is now.
+pub(super) async fn metadata(
+    connection: &mut PgConnection,
+    members: &Members,
+) -> Result<HashMap<Pubkey, Json>, StoreError> {
+    let ids = body::collections(members.parts().map(|(id, _, splices)| (id, &**splices)))?;
+    let mut metadata = HashMap::new();
+    if ids.is_empty() {
+        return Ok(metadata);
+    }
+    let mut rows = bodies_of(ids.into_iter()).fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let id = pubkey(row.try_get(0)?)?;
+        let shown = vitrine_model::collection_metadata(row.try_get(2)?).map_err(|error| {
+            let (table, column, key) = ("asset", "body", id.to_string());
+            StoreError::Inconsistent { table, column, key, reason: error.to_string() }
+        })?;
+        metadata.insert(id, shown);
+    }
+    Ok(metadata)
+}
+
+fn bodies_of(ids: impl Iterator<Item = Pubkey>) -> Query<'static, Postgres, PgArguments> {
+    let ids: Vec<[u8; 32]> = ids.map(|id| *id.as_bytes()).collect();
+    sqlx::query("SELECT asset_id, version, body, splices FROM asset WHERE asset_id = ANY($1)").bind(ids)
+}
+
+/// The plan's statement with its values bound (order: `list_sql.rs`).
+fn query(plan: &ListPlan, seek: &Seek, columns: Columns) -> Query<'static, Postgres, PgArguments> {
+    let query = sqlx::query(Shape::of(plan, seek.start, columns).sql())
+        .bind(plan.list.kind.code())
+        .bind(plan.list.key.clone())
+        .bind(plan.list.value.clone())
+        .bind(i64::from(plan.limit))
+        // A place beyond i64 is beyond every list.
+        .bind(i64::try_from(seek.skip).unwrap_or(i64::MAX))
+        .bind(seek.version);
+    match seek.start {
+        Start::Offset(_) | Start::Range { after: None, before: None } => query,
+        Start::Range { after: Some(after), before: Some(before) } => {
+            query.bind(*after.as_bytes()).bind(*before.as_bytes())
+        }
+        Start::Range { after: Some(id), .. } | Start::Range { before: Some(id), .. } => {
+            query.bind(*id.as_bytes())
+        }
+        Start::Behind(Position { id, .. }) if plan.sort == Sort::Id => query.bind(*id.as_bytes()),
+        Start::Behind(Position { slot, id }) => query.bind(slot.as_i64()).bind(*id.as_bytes()),
+    }
+}
+
+fn head_of(row: &PgRow) -> Result<Head, StoreError> {
+    Ok(Head {
+        slot: slot("watermark", row.try_get::<Option<i64>, _>(0)?.unwrap_or(0))?,
+        total: row.try_get::<Option<i64>, _>(1)?.map(|total| u64::try_from(total).unwrap_or(0)),
+        version: row.try_get(2)?,
+    })
+}
+
+fn within(bytes: usize, plan: &ListPlan) -> Result<(), StoreError> {
+    if bytes > plan.max_bytes {
+        return Err(StoreError::TooLarge { max_bytes: plan.max_bytes });
+    }
+    Ok(())
+}
+
+pub(super) fn pubkey(bytes: &[u8]) -> Result<Pubkey, StoreError> {
+    Pubkey::try_from(bytes).map_err(|error| StoreError::Inconsistent {
+        table: "asset",
+        column: "asset_id",
+        key: format!("{bytes:02x?}"),
+        reason: error.to_string(),
+    })
+}
+
+pub(super) fn slot(table: &'static str, value: i64) -> Result<Slot, StoreError> {
+    Slot::from_i64(value).ok_or_else(|| StoreError::Inconsistent {
+        table,
+        column: "slot",
+        key: value.to_string(),
+        reason: "a slot is not negative".to_owned(),
+    })
+}

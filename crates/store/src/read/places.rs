@@ -1,0 +1,119 @@
+//! Where the pages of long lists begin: remembered, so that a page number need not be counted from the start.
+//!
+//! What is remembered holds for one version of a list. The statement that uses it says the version too, and
+//! reads nothing where the list has another one by now: a memory can cost a second try, and no wrong page.
+
+use std::time::Instant;
+
+use futures_util::TryStreamExt;
+use sqlx::Row;
+use tokio::sync::Semaphore;
+
+use super::list::ListPage;
+use super::list_sql::survey_sql;
+use super::members::{Head, Seek, pubkey, slot};
+use crate::plan::{ListPlan, Position, Start};
+use crate::positions::{Order, Positions, survey_step};
+use crate::{Store, StoreError};
+
+/// From how many skipped members on a list is surveyed: what skipping them costs is then about a millisecond.
+const SURVEY_FROM: u64 = 16_384;
+
+/// What is remembered of all lists.
+#[derive(Debug)]
+pub(crate) struct Places {
+    positions: Positions,
+    /// One survey at a time: it reads a whole list, and there are pages to read.
+    surveying: Semaphore,
+}
+
+impl Places {
+    /// Remembers about so many places; 0: none.
+    pub(crate) fn new(places_max: usize) -> Self {
+        Self { positions: Positions::new(places_max), surveying: Semaphore::new(1) }
+    }
+
+    /// Where to start reading for a plan.
+    pub(super) fn seek(&self, plan: &ListPlan) -> Seek {
+        let Start::Offset(offset @ 1..) = plan.start else { return Seek::plain(plan.start) };
+        match self.positions.nearest(&order(plan), offset) {
+            Some(near) => Seek {
+                start: Start::Behind(near.position),
+                skip: offset - near.skipped,
+                version: Some(near.version),
+            },
+            None => Seek::plain(plan.start),
+        }
+    }
+
+    /// Remembers where a page ended: there the next one begins.
+    pub(super) fn learn(&self, plan: &ListPlan, head: &Head, page: &ListPage) {
+        let (Start::Offset(offset), Some(version), Some(last)) = (plan.start, head.version, page.last) else {
+            return;
+        };
+        let skipped = offset + u64::from(page.count);
+        if head.total.is_some_and(|total| skipped < total) {
+            self.positions.learn(&order(plan), version, &[(skipped, last)]);
+        }
+    }
+
+    /// Forgets what does not hold any more.
+    pub(super) fn forget(&self, plan: &ListPlan) {
+        self.positions.forget(&order(plan));
+    }
+}
+
+impl Store {
+    /// How many keys a page would have to skip before its own, as far as is known now.
+    pub fn skips(&self, plan: &ListPlan) -> u64 {
+        self.places.seek(plan).skip
+    }
+
+    /// Has a list surveyed beside the calls, after one that had to skip far.
+    pub(super) fn survey_after(&self, plan: &ListPlan, seek: &Seek, head: &Head) {
+        let (Some(total), Some(version)) = (head.total, head.version) else { return };
+        if seek.skip < SURVEY_FROM || seek.skip >= total {
+            return;
+        }
+        let order = order(plan);
+        let Some(survey) = self.places.positions.begin_survey(&order, version, Instant::now()) else {
+            return;
+        };
+        let (store, step) = (self.clone(), survey_step(total));
+        tokio::spawn(async move {
+            if let Err(error) = store.survey(&order, step).await {
+                tracing::warn!(%error, "a list could not be surveyed: far pages of it stay slow");
+            }
+            store.places.positions.finish_survey(&order, &survey, Instant::now());
+        });
+    }
+
+    /// Walks over a list's keys and remembers every `step`th place.
+    async fn survey(&self, order: &Order, step: u64) -> Result<(), StoreError> {
+        let Ok(_turn) = self.places.surveying.acquire().await else { return Ok(()) };
+        let mut connection = self.read().await?;
+        let mut rows = sqlx::query(survey_sql(order.sort, order.direction, order.unverified))
+            .bind(order.list.kind.code())
+            .bind(order.list.key.clone())
+            .bind(order.list.value.clone())
+            .bind(i64::try_from(step).unwrap_or(i64::MAX))
+            .fetch(&mut *connection);
+        let (mut places, mut version) = (Vec::new(), None);
+        while let Some(row) = rows.try_next().await? {
+            version = row.try_get::<Option<i64>, _>(0)?;
+            let skipped = u64::try_from(row.try_get::<i64, _>(1)?).unwrap_or(0);
+            let id = pubkey(row.try_get(2)?)?;
+            places.push((skipped, Position { slot: slot("list_member", row.try_get(3)?)?, id }));
+        }
+        drop(rows);
+        drop(connection);
+        if let Some(version) = version {
+            self.places.positions.learn(order, version, &places);
+        }
+        Ok(())
+    }
+}
+
+fn order(plan: &ListPlan) -> Order {
+    Order { list: plan.list.clone(), unverified: plan.unverified, sort: plan.sort, direction: plan.direction }
+}
