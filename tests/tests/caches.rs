@@ -105,7 +105,7 @@ async fn same(servers: &[(&str, Server)], key: &str, params: &Value, encoding: &
                 expected = Some(reply);
             }
             Some(expected) => {
-                assert!(*expected == reply, "{name}, {encoding}, {params}:\n{reply}\nnot\n{expected}")
+                assert!(*expected == reply, "{name}, {encoding}, {params}:\n{reply}\nnot\n{expected}");
             }
         }
     }

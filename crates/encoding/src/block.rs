@@ -17,6 +17,9 @@ pub enum Encoding {
     Zstd,
 }
 
+/// Longer bytes are not linked: together with what is in front they would leave the window.
+const LINKED_BYTES_MAX: usize = 1 << 16;
+
 /// Bytes in an encoding, to be joined into any number of streams. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Block {
@@ -54,12 +57,25 @@ impl Block {
         Self::with_effort(encoding, plain, Effort::Kept)
     }
 
+    /// Likewise, for bytes that always stand right behind `before`: they may refer back to it. Where `before` is
+    /// the item in front, a block of an item is a third as long.
+    ///
+    /// Joined behind anything else it is garbage, and nothing tells: whoever keeps it keeps what it stands behind.
+    pub fn linked(encoding: Encoding, plain: Bytes, before: &[u8]) -> Self {
+        let before = if before.len() + plain.len() <= LINKED_BYTES_MAX { before } else { &[] };
+        Self::compressed(encoding, plain, before, Effort::Kept)
+    }
+
     pub(crate) fn with_effort(encoding: Encoding, plain: Bytes, effort: Effort) -> Self {
+        Self::compressed(encoding, plain, &[], effort)
+    }
+
+    fn compressed(encoding: Encoding, plain: Bytes, before: &[u8], effort: Effort) -> Self {
         let plain_len = plain.len();
         let (bytes, checksum) = match encoding {
             Encoding::Identity => (plain, Checksum::default()),
-            Encoding::Gzip => (compressor::deflate(&plain, effort), Checksum::of(&plain)),
-            Encoding::Zstd => (compressor::zstd(&plain, effort), Checksum::default()),
+            Encoding::Gzip => (compressor::deflate(&plain, before, effort), Checksum::of(&plain)),
+            Encoding::Zstd => (compressor::zstd(&plain, before, effort), Checksum::default()),
         };
         Self { encoding, bytes, plain_len, checksum }
     }

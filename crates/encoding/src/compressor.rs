@@ -22,8 +22,8 @@ pub(crate) enum Effort {
     Once,
 }
 
-/// Deflate blocks as `gzip.rs` joins them; nothing for nothing.
-pub(crate) fn deflate(plain: &[u8], effort: Effort) -> Bytes {
+/// Deflate blocks as `gzip.rs` joins them, behind `before`; nothing for nothing.
+pub(crate) fn deflate(plain: &[u8], before: &[u8], effort: Effort) -> Bytes {
     if plain.is_empty() {
         return Bytes::new();
     }
@@ -31,10 +31,10 @@ pub(crate) fn deflate(plain: &[u8], effort: Effort) -> Bytes {
         Effort::Kept => &DEFLATE_KEPT,
         Effort::Once => &DEFLATE_ONCE,
     };
-    deflator.with_borrow_mut(|deflator| Bytes::copy_from_slice(deflator.compress(plain)))
+    deflator.with_borrow_mut(|deflator| Bytes::copy_from_slice(deflator.compress(plain, before)))
 }
 
-/// zstd blocks as `zstd.rs` joins them; nothing for nothing.
-pub(crate) fn zstd(plain: &[u8], effort: Effort) -> Bytes {
-    ZSTD.with_borrow_mut(|framer| Bytes::copy_from_slice(framer.compress(plain, effort)))
+/// zstd blocks as `zstd.rs` joins them, behind `before`; nothing for nothing.
+pub(crate) fn zstd(plain: &[u8], before: &[u8], effort: Effort) -> Bytes {
+    ZSTD.with_borrow_mut(|framer| Bytes::copy_from_slice(framer.compress(plain, before, effort)))
 }

@@ -29,6 +29,9 @@ const LEVEL_ONCE: i32 = 3;
 /// Bits of deflate's window: 32 KiB.
 const WINDOW_BITS: u8 = 15;
 
+/// The same in bytes.
+const WINDOW_BYTES: usize = 1 << WINDOW_BITS;
+
 /// Room for what a flush adds to a compressed block, and for what deflate adds to what it cannot compress.
 const FLUSH_BYTES: usize = 64;
 
@@ -71,11 +74,15 @@ impl Deflator {
         Self { deflate: Deflate::new(level, false, WINDOW_BITS), out: Vec::new() }
     }
 
-    /// Deflate blocks of the bytes; the last one is a stored block up to where its length would follow.
-    pub(crate) fn compress(&mut self, plain: &[u8]) -> &[u8] {
+    /// Deflate blocks of the bytes, which stand behind `before`; the last one is a stored block up to where its length would follow.
+    pub(crate) fn compress(&mut self, plain: &[u8], before: &[u8]) -> &[u8] {
         // Deflate's own bound is 5 bytes for each 16 KiB.
         self.out.resize(plain.len() + plain.len() / 1024 + FLUSH_BYTES, 0);
         self.deflate.reset();
+        if !before.is_empty() {
+            let window = &before[before.len().saturating_sub(WINDOW_BYTES)..];
+            self.deflate.set_dictionary(window).expect("a raw stream that has just begun takes a window");
+        }
         let status = self.deflate.compress(plain, &mut self.out, DeflateFlush::SyncFlush);
         let len = usize::try_from(self.deflate.total_out()).unwrap_or(usize::MAX);
         assert!(
@@ -87,8 +94,9 @@ impl Deflator {
 }
 
 impl Member {
-    pub(crate) fn begin(&self, out: &mut Vec<u8>) {
+    pub(crate) fn begin(out: &mut Vec<u8>) -> Self {
         out.extend_from_slice(&HEADER);
+        Self::default()
     }
 
     pub(crate) fn text(&mut self, text: &[u8], out: &mut Vec<u8>) {

@@ -30,11 +30,7 @@ impl Joiner {
         let mut out = Vec::with_capacity(bytes);
         let format = match encoding {
             Encoding::Identity => Format::Identity,
-            Encoding::Gzip => {
-                let member = Member::default();
-                member.begin(&mut out);
-                Format::Gzip(member)
-            }
+            Encoding::Gzip => Format::Gzip(Member::begin(&mut out)),
             Encoding::Zstd => {
                 zstd::begin(&mut out);
                 Format::Zstd

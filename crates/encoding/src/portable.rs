@@ -33,14 +33,16 @@ impl Prober {
         Self { context: DCtx::create(), frame: Vec::new(), out: Vec::new() }
     }
 
-    /// Whether the blocks, none of them the last one, decode to `plain` in any frame.
-    pub(crate) fn is_portable(&mut self, blocks: &[u8], plain: &[u8]) -> bool {
-        FILLERS.iter().all(|filler| self.decodes_behind(*filler, blocks, plain))
+    /// Whether the blocks, none of them the last one, decode to `plain` in any frame, wherever they stand right
+    /// behind `before`, which is no longer than a block.
+    pub(crate) fn is_portable(&mut self, blocks: &[u8], before: &[u8], plain: &[u8]) -> bool {
+        FILLERS.iter().all(|filler| self.decodes_behind(*filler, blocks, before, plain))
     }
 
-    fn decodes_behind(&mut self, filler: u8, blocks: &[u8], plain: &[u8]) -> bool {
-        // Offsets of 2^log - 3 and more: behind as much filler they lead from all of `plain` to before it.
-        let log = (plain.len() + 2 * OFFSET_BIAS + 2).next_power_of_two().trailing_zeros().max(10);
+    fn decodes_behind(&mut self, filler: u8, blocks: &[u8], before: &[u8], plain: &[u8]) -> bool {
+        // Offsets of 2^log - 3 and more: behind as much filler they lead from all of `plain` into it.
+        let log =
+            (before.len() + plain.len() + 2 * OFFSET_BIAS + 2).next_power_of_two().trailing_zeros().max(10);
         let filler_len = 1_usize << log;
         self.frame.clear();
         #[expect(clippy::cast_possible_truncation, reason = "a number of bits")]
@@ -54,9 +56,10 @@ impl Prober {
         }
         let offsets = offsets(log);
         block(Kind::Compressed, offsets.len(), &offsets, &mut self.frame);
+        block(Kind::Raw, before.len(), before, &mut self.frame);
         self.frame.extend_from_slice(blocks);
         crate::zstd::finish(&mut self.frame);
-        let start = filler_len + 3 * MATCH_BYTES;
+        let start = filler_len + 3 * MATCH_BYTES + before.len();
         self.out.clear();
         self.out.reserve(start + plain.len());
         let decoded = self.context.decompress(&mut self.out, &self.frame);

@@ -32,6 +32,12 @@ const LEVEL_ONCE: i32 = 1;
 /// The least repetition of a byte that the compressor takes for a match, to be on the safe side.
 const RUN_BYTES_MIN: usize = 4;
 
+/// What a trained dictionary begins with.
+const DICTIONARY_MAGIC: [u8; 4] = [0x37, 0xa4, 0x30, 0xec];
+
+/// The least that the library takes for a dictionary.
+const DICTIONARY_BYTES_MIN: usize = 8;
+
 /// How often bytes are cut. What needs it is rare and needs it once; the bound is for those who try.
 const CUTS_MAX: usize = 8;
 
@@ -62,29 +68,45 @@ impl Framer {
         Self { context, frame: Vec::new(), out: Vec::new(), prober: Prober::new() }
     }
 
-    /// Blocks of the bytes that mean the same in any frame with a window of at least [`BLOCK_BYTES_MAX`].
-    pub(crate) fn compress(&mut self, plain: &[u8], effort: Effort) -> &[u8] {
+    /// Blocks of the bytes that mean the same in any frame with a window of at least [`BLOCK_BYTES_MAX`], where
+    /// they stand right behind `before`. Together the two are no longer than a block.
+    pub(crate) fn compress(&mut self, plain: &[u8], before: &[u8], effort: Effort) -> &[u8] {
         let level = match effort {
             Effort::Kept => LEVEL_KEPT,
             Effort::Once => LEVEL_ONCE,
         };
         self.context.set_parameter(CParameter::CompressionLevel(level)).expect("a level that there is");
         self.out.clear();
+        if self.linked(plain, before) {
+            return &self.out;
+        }
         for part in plain.chunks(BLOCK_BYTES_MAX) {
             self.part(part);
         }
         &self.out
     }
 
+    /// Appends blocks that refer back to `before`; false, and nothing, if that is not to be had.
+    fn linked(&mut self, plain: &[u8], before: &[u8]) -> bool {
+        // The library would not take the former for bytes, and makes nothing of the latter.
+        if before.starts_with(&DICTIONARY_MAGIC) || before.len() < DICTIONARY_BYTES_MIN {
+            return false;
+        }
+        self.context.load_dictionary(before).expect("bytes that are no dictionary of its own");
+        let linked = self.whole(plain, before);
+        self.context.load_dictionary(&[]).expect("nothing, as before");
+        linked
+    }
+
     /// Appends portable blocks of at most [`BLOCK_BYTES_MAX`] bytes, cut where they have to be.
     fn part(&mut self, mut plain: &[u8]) {
         for _ in 0..CUTS_MAX {
-            if self.whole(plain) {
+            if self.whole(plain, &[]) {
                 return;
             }
             let Some(run) = first_run(plain) else { break };
             let head = &plain[..run.start];
-            if !self.whole(head) {
+            if !self.whole(head, &[]) {
                 block(Kind::Raw, head.len(), head, &mut self.out);
             }
             block(Kind::Run, run.len(), &plain[run.start..=run.start], &mut self.out);
@@ -94,7 +116,7 @@ impl Framer {
     }
 
     /// Appends blocks of the bytes as the library makes them; false, and nothing, if they are not portable.
-    fn whole(&mut self, plain: &[u8]) -> bool {
+    fn whole(&mut self, plain: &[u8], before: &[u8]) -> bool {
         if plain.is_empty() {
             return true;
         }
@@ -103,7 +125,7 @@ impl Framer {
         self.context.compress2(&mut self.frame, plain).expect("it has room for what cannot be compressed");
         let start = self.out.len();
         append_blocks(&self.frame, &mut self.out);
-        let portable = self.prober.is_portable(&self.out[start..], plain);
+        let portable = self.prober.is_portable(&self.out[start..], before, plain);
         if !portable {
             self.out.truncate(start);
         }

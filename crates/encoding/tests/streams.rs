@@ -1,5 +1,7 @@
 //! Whatever is joined decodes to itself, as one gzip member or one zstd frame, by decoders that stop after the first.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::collections::VecDeque;
 use std::io::Read;
 
@@ -20,6 +22,8 @@ enum Way {
     Text,
     Plain,
     Encoded,
+    /// As a block that may refer back to so many bytes in front of it.
+    Linked(usize),
 }
 
 /// Decodes the first member or frame, and nothing may follow it.
@@ -40,11 +44,10 @@ fn decoded(encoding: Encoding, stream: &[u8]) -> Vec<u8> {
 
 fn joined(encoding: Encoding, parts: &[(Bytes, Way)]) -> Vec<u8> {
     let mut joiner = Joiner::new(encoding);
-    for (bytes, way) in parts {
-        match way {
-            Way::Text => joiner.text(bytes),
-            Way::Plain => joiner.block(&Block::new(Encoding::Identity, bytes.clone())),
-            Way::Encoded => joiner.block(&Block::new(encoding, bytes.clone())),
+    for piece in pieces(encoding, parts) {
+        match piece {
+            Piece::Text(text) => joiner.text(&text),
+            Piece::Block(block) => joiner.block(&block),
         }
     }
     let plain: usize = parts.iter().map(|(bytes, _)| bytes.len()).sum();
@@ -52,16 +55,26 @@ fn joined(encoding: Encoding, parts: &[(Bytes, Way)]) -> Vec<u8> {
     joiner.finish()
 }
 
-fn streamed(encoding: Encoding, parts: &[(Bytes, Way)]) -> Vec<u8> {
-    let pieces: VecDeque<Piece> = parts
-        .iter()
-        .map(|(bytes, way)| match way {
+fn pieces(encoding: Encoding, parts: &[(Bytes, Way)]) -> VecDeque<Piece> {
+    let mut before = Vec::new();
+    let mut pieces = VecDeque::new();
+    for (bytes, way) in parts {
+        pieces.push_back(match way {
             Way::Text => Piece::Text(bytes.clone()),
             Way::Plain => Piece::Block(Block::new(Encoding::Identity, bytes.clone())),
             Way::Encoded => Piece::Block(Block::new(encoding, bytes.clone())),
-        })
-        .collect();
-    let chunks: Vec<Bytes> = Stream::new(pieces, encoding).collect();
+            Way::Linked(length) => {
+                let start = before.len() - length.min(&before.len());
+                Piece::Block(Block::linked(encoding, bytes.clone(), &before[start..]))
+            }
+        });
+        before.extend_from_slice(bytes);
+    }
+    pieces
+}
+
+fn streamed(encoding: Encoding, parts: &[(Bytes, Way)]) -> Vec<u8> {
+    let chunks: Vec<Bytes> = Stream::new(pieces(encoding, parts), encoding).collect();
     assert!(chunks.iter().all(|chunk| !chunk.is_empty()));
     chunks.concat()
 }
@@ -149,7 +162,8 @@ fn any_bytes() -> impl Strategy<Value = Bytes> {
 }
 
 fn any_way() -> impl Strategy<Value = Way> {
-    prop_oneof![2 => Just(Way::Text), 1 => Just(Way::Plain), 4 => Just(Way::Encoded)]
+    let linked = prop_oneof![0_usize..20, 20_usize..5_000, 30_000_usize..80_000].prop_map(Way::Linked);
+    prop_oneof![2 => Just(Way::Text), 1 => Just(Way::Plain), 3 => Just(Way::Encoded), 3 => linked]
 }
 
 /// Parts out of a few, so that the same ones come again, and others that share bytes with them.
@@ -187,9 +201,37 @@ fn nothing_is_a_stream() {
     assert_decodes(&[(Bytes::new(), Way::Text), (Bytes::new(), Way::Encoded), (Bytes::new(), Way::Plain)]);
 }
 
+/// What the compressors must not take for a dictionary of theirs, and references as far back as they go.
+#[test]
+fn a_block_refers_back_to_anything() {
+    let trained = [&[0x37, 0xa4, 0x30, 0xec][..], &noise(3, 500)].concat();
+    let far = noise(4, 40_000);
+    let back = far[..2_000].to_vec();
+    for before in [trained, far, vec![b'x'; 30_000]] {
+        let link = Way::Linked(before.len());
+        assert_decodes(&[
+            (Bytes::from(before.clone()), Way::Text),
+            (Bytes::from(back.clone()), link.clone()),
+            (Bytes::from(before), Way::Encoded),
+            (Bytes::from_static(b"xxxxxxxxxxxxxxxxx"), link),
+        ]);
+    }
+}
+
+#[test]
+fn linked_items_are_a_third_of_others() {
+    let item = Way::Linked(4_000);
+    for encoding in [Encoding::Gzip, Encoding::Zstd] {
+        let apart = streamed(encoding, &page(assets(), &Way::Encoded)).len();
+        let linked = streamed(encoding, &page(assets(), &item)).len();
+        let whole = streamed(encoding, &page(assets(), &Way::Plain)).len();
+        assert!(linked * 3 < apart && linked < whole * 2, "{encoding:?}: {linked}, not {apart} or {whole}");
+    }
+}
+
 #[test]
 fn a_page_of_the_sample_assets_decodes() {
-    for way in [Way::Encoded, Way::Plain, Way::Text] {
+    for way in [Way::Encoded, Way::Plain, Way::Text, Way::Linked(2_000)] {
         assert_decodes(&page(assets(), &way));
         assert_decodes(&page(assets().into_iter().rev().cycle().take(1_000), &way));
     }
@@ -200,7 +242,7 @@ fn a_page_of_the_sample_assets_decodes() {
 fn repetitions_at_the_start_are_cut_out() {
     let number = br#"{"seq":100000000000000,"a_name":"b","another_name":"c"}"#;
     let many_runs: Vec<u8> =
-        (0..1_000_u32).flat_map(|seed| [vec![seed as u8; 7], noise(seed, 9)].concat()).collect();
+        (0..1_000).flat_map(|seed| [vec![noise(seed, 1)[0]; 7], noise(seed, 9)].concat()).collect();
     let after = br#"{"name":"abcdefg","other_name":"abcdefg"}"#;
     assert_decodes(&blocks(&[number, after, number, &[b'x'; 9], number, &many_runs, after, &many_runs]));
     // Cut, not given up.

@@ -10,8 +10,11 @@ use quick_cache::sync::Cache;
 use vitrine_encoding::{Block, Encoding};
 use vitrine_model::Pubkey;
 
+/// What stands between two items.
+pub(crate) const SEPARATOR: &[u8] = b",";
+
 /// What an entry costs besides its bytes: key, handles and the cache's own bookkeeping, about.
-const ENTRY_BYTES: u64 = 200;
+const ENTRY_BYTES: u64 = 250;
 
 /// What an entry is expected to weigh, to size the cache's tables by.
 const USUAL_BYTES: u64 = 2_048;
@@ -23,9 +26,18 @@ pub(crate) struct BodyCache(Option<Cache<BodyKey, Body, Weight>>);
 /// Which bytes: those of an asset as it was at one time, in one encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct BodyKey {
+    pub(crate) member: Member,
+    pub(crate) encoding: Encoding,
+    /// The member in front of it on the page, to which an encoded block may refer back; `None` for the first
+    /// one, and for plain bytes.
+    pub(crate) behind: Option<Member>,
+}
+
+/// An asset as it was at one time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Member {
     pub(crate) id: Pubkey,
     pub(crate) version: i64,
-    pub(crate) encoding: Encoding,
 }
 
 /// An asset's bytes. Cheap to clone.
@@ -81,8 +93,13 @@ impl Body {
         Self { block: Block::new(Encoding::Identity, bytes), splices }
     }
 
-    /// The same, encoded, without its splices.
-    pub(crate) fn encoded(&self, encoding: Encoding) -> Self {
-        Self { block: Block::new(encoding, self.block.bytes().clone()), splices: Bytes::new() }
+    /// The same, encoded, without its splices: to stand behind another plain body and a separator.
+    pub(crate) fn encoded(&self, encoding: Encoding, behind: Option<&Self>) -> Self {
+        let plain = self.block.bytes().clone();
+        let block = match behind {
+            Some(behind) => Block::linked(encoding, plain, &[behind.block.bytes(), SEPARATOR].concat()),
+            None => Block::new(encoding, plain),
+        };
+        Self { block, splices: Bytes::new() }
     }
 }

@@ -48,7 +48,7 @@ pub(crate) struct Positions(Option<Cache<Order, Arc<Mutex<Places>>>>);
 #[derive(Debug, Default)]
 struct Places {
     version: i64,
-    places: BTreeMap<u64, Position>,
+    by_skipped: BTreeMap<u64, Position>,
     /// The version of the last survey, and from when on there may be another.
     surveyed: Option<(i64, Instant)>,
     surveying: bool,
@@ -69,7 +69,7 @@ impl Positions {
     pub(crate) fn nearest(&self, order: &Order, offset: u64) -> Option<Place> {
         let known = self.0.as_ref()?.get(order)?;
         let known = lock(&known);
-        let (&skipped, &position) = known.places.range(..=offset).next_back()?;
+        let (&skipped, &position) = known.by_skipped.range(..=offset).next_back()?;
         Some(Place { version: known.version, skipped, position })
     }
 
@@ -87,7 +87,7 @@ impl Positions {
     /// Forgets an order whose version is not the remembered one.
     pub(crate) fn forget(&self, order: &Order) {
         if let Some(known) = self.0.as_ref().and_then(|orders| orders.get(order)) {
-            lock(&known).places.clear();
+            lock(&known).by_skipped.clear();
         }
     }
 
@@ -129,22 +129,22 @@ impl Places {
     /// Whether what is remembered is, now, of this version.
     fn at(&mut self, version: i64) -> bool {
         if version > self.version {
-            self.places.clear();
+            self.by_skipped.clear();
             self.version = version;
         }
         version == self.version
     }
 
     fn remember(&mut self, skipped: u64, position: Position) {
-        if self.places.len() >= PLACES_PER_ORDER && !self.places.contains_key(&skipped) {
+        if self.by_skipped.len() >= PLACES_PER_ORDER && !self.by_skipped.contains_key(&skipped) {
             let mut odd = false;
-            self.places.retain(|_, _| {
+            self.by_skipped.retain(|_, _| {
                 odd = !odd;
                 odd
             });
         }
         // After the others have been thinned out: who walks page after page needs the last one next.
-        self.places.insert(skipped, position);
+        self.by_skipped.insert(skipped, position);
     }
 }
 
@@ -219,7 +219,7 @@ mod tests {
             positions.learn(&order(b"a"), 1, &[(page * 100, place(page * 100))]);
         }
         let known = positions.known(&order(b"a")).expect("it was learnt");
-        assert!(lock(&known).places.len() <= PLACES_PER_ORDER);
+        assert!(lock(&known).by_skipped.len() <= PLACES_PER_ORDER);
         // Thinned out twice at most: nowhere is a hole of more than a few pages.
         for offset in (1_000..500_000).step_by(977) {
             let near = skipped(&positions, offset).expect("a place in the first pages");

@@ -142,3 +142,27 @@ async fn http_2_with_prior_knowledge() {
     });
     futures_util::future::join_all(calls).await;
 }
+
+/// More than all buffers between a server and its clients hold.
+const UNREAD_BYTES: usize = 64 << 20;
+
+/// Who reads slowly keeps an answer, and no connection to the database.
+#[tokio::test]
+async fn a_slow_reader_holds_no_database_connection() {
+    let settings = [("VITRINE_DATABASE_READ_CONNECTIONS_MAX", "1"), ("VITRINE_CACHE_BODY_BYTES_MAX", "0")];
+    let world = World::new(&settings).await;
+    let path = &world.doors()[0];
+    let request = post(path, &[], page(1, 40).as_bytes());
+    let mut quick = Raw::connect(&world.server).await;
+    let answer = quick.exchange(&request).await;
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        let mut raw = Raw::connect(&world.server).await;
+        let unread = UNREAD_BYTES / 4 / answer.body.len();
+        assert!(raw.send(&request.repeat(unread)).await.is_ok());
+        slow.push(raw);
+    }
+    for _ in 0..20 {
+        assert_eq!(quick.exchange(&request).await.body, answer.body, "nobody waits for them");
+    }
+}

@@ -7,6 +7,7 @@ use vitrine_encoding::{Block, Piece};
 use vitrine_model::{Json, Pubkey};
 
 use crate::StoreError;
+use crate::cache::SEPARATOR;
 use crate::plan::Display;
 
 /// How much is collected in one piece. A piece that fits a processor's cache is copied into and sent from there;
@@ -40,8 +41,8 @@ impl Items {
     /// Appends an item as it is kept, without a copy.
     pub(crate) fn share(&mut self, block: Block) -> Result<(), StoreError> {
         if self.count > 0 {
-            self.pieces.push(Piece::Text(Bytes::from_static(b",")));
-            self.bytes += 1;
+            self.pieces.push(Piece::Text(Bytes::from_static(SEPARATOR)));
+            self.bytes += SEPARATOR.len();
         }
         self.count += 1;
         let length = block.plain_len();
@@ -78,8 +79,8 @@ impl Items {
             self.text.reserve_exact(CHUNK_BYTES.max(length + 1));
         }
         if self.count > 0 {
-            self.text.push(b',');
-            self.bytes += 1;
+            self.text.extend_from_slice(SEPARATOR);
+            self.bytes += SEPARATOR.len();
         }
         self.count += 1;
     }

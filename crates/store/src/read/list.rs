@@ -1,11 +1,14 @@
 //! A page of a list.
 
+use std::collections::HashMap;
+
+use sqlx::postgres::PgConnection;
 use vitrine_encoding::{Encoding, Piece};
 use vitrine_model::Slot;
 
 use super::body::Items;
 use super::list_sql;
-use super::members::{self, Head, Seek};
+use super::members::{self, Head, Members, Seek};
 use crate::plan::{ListPlan, Position, Start};
 use crate::{Store, StoreError};
 
@@ -57,36 +60,50 @@ impl Store {
     }
 
     async fn read_page(&self, plan: &ListPlan, seek: &Seek) -> Result<(Head, ListPage), StoreError> {
-        let plain = plan.display.as_model().is_plain();
         let mut connection = self.read().await?;
-        if plain && !self.bodies.is_on() {
+        let as_rendered = plan.display.as_model().is_plain();
+        if as_rendered && !self.bodies.is_on() {
             let (head, items, last) = members::items(&mut connection, plan, seek).await?;
             return Ok((head, page(head, items, last)));
         }
-        // Options splice into plain bytes.
-        let encoding = if plain { plan.encoding } else { Encoding::Identity };
-        let kept = match self.bodies.is_on() {
-            true => members::by_keys(&mut connection, &self.bodies, plan, seek, encoding).await?,
-            false => None,
+        let (head, mut members) = self.members(&mut connection, plan, seek, as_rendered).await?;
+        let metadata = if plan.display.collection_metadata {
+            members::metadata(&mut connection, &members).await?
+        } else {
+            HashMap::new()
         };
-        let (head, members) = match kept {
-            Some(read) => read,
-            None => members::by_rows(&mut connection, plan, seek).await?,
-        };
-        let metadata = match plan.display.collection_metadata {
-            true => members::metadata(&mut connection, &members).await?,
-            false => Default::default(),
-        };
+        // What is left to do needs no database.
         drop(connection);
+        members.encode(&self.bodies).await;
         let (mut items, last) = (Items::new(plan.max_bytes), members.last());
-        if plain {
-            members.bodies.into_iter().try_for_each(|body| items.share(body.block))?;
+        if as_rendered {
+            members.into_blocks().try_for_each(|block| items.share(block))?;
         } else {
             for (id, body, splices) in members.parts() {
                 items.splice(id, (body, splices), &plan.display, &metadata)?;
             }
         }
         Ok((head, page(head, items, last)))
+    }
+
+    /// The page's members: by their keys where bodies are kept, and by one statement where none are, or where
+    /// one has changed on the way.
+    async fn members(
+        &self,
+        connection: &mut PgConnection,
+        plan: &ListPlan,
+        seek: &Seek,
+        as_rendered: bool,
+    ) -> Result<(Head, Members), StoreError> {
+        if self.bodies.is_on() {
+            // Options splice into plain bytes.
+            let encoding = if as_rendered { plan.encoding } else { Encoding::Identity };
+            let kept = members::by_keys(connection, &self.bodies, plan, seek, encoding).await?;
+            if let Some(read) = kept {
+                return Ok(read);
+            }
+        }
+        members::by_rows(connection, plan, seek).await
     }
 }
 

@@ -7,12 +7,12 @@ use futures_util::TryStreamExt;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
 use sqlx::{Postgres, Row, ValueRef};
-use vitrine_encoding::Encoding;
+use vitrine_encoding::{Block, Encoding};
 use vitrine_model::{Json, Pubkey, Slot};
 
 use super::body::{self, Items};
 use super::list_sql::{Columns, Shape};
-use crate::cache::{Body, BodyCache, BodyKey};
+use crate::cache::{Body, BodyCache, BodyKey, Member};
 use crate::plan::{ListPlan, Position, Start};
 use crate::{Sort, StoreError};
 
@@ -40,25 +40,16 @@ pub(super) struct Head {
     pub(super) version: Option<i64>,
 }
 
-/// Members in page order.
+/// Members in page order, on their way to bodies.
 #[derive(Debug, Default)]
 pub(super) struct Members {
-    pub(super) ids: Vec<Pubkey>,
-    pub(super) bodies: Vec<Body>,
+    keys: Vec<BodyKey>,
+    /// What the page shows; `None` where it is still to be encoded.
+    bodies: Vec<Option<Body>>,
+    /// Plain bodies that others are to be encoded from, by the same places; empty where none are.
+    plain: Vec<Option<Body>>,
     /// The sort key of the last one.
-    pub(super) last_slot: Slot,
-}
-
-impl Members {
-    /// The last one's place in the order.
-    pub(super) fn last(&self) -> Option<Position> {
-        self.ids.last().map(|&id| Position { slot: self.last_slot, id })
-    }
-
-    /// Plain bodies and their splices.
-    pub(super) fn parts(&self) -> impl Iterator<Item = (Pubkey, &Bytes, &Bytes)> {
-        self.ids.iter().zip(&self.bodies).map(|(&id, body)| (id, body.block.bytes(), &body.splices))
-    }
+    last_slot: Slot,
 }
 
 /// The page's items, appended as its rows come in: one statement, and one copy of each body.
@@ -103,8 +94,9 @@ pub(super) async fn by_rows(
         let body: &[u8] = row.try_get(6)?;
         bytes += body.len();
         within(bytes, plan)?;
-        members.ids.push(pubkey(asset_id)?);
-        members.bodies.push(Body::plain(body, row.try_get(7)?));
+        let member = Member { id: pubkey(asset_id)?, version: row.try_get(5)? };
+        members.keys.push(BodyKey { member, encoding: Encoding::Identity, behind: None });
+        members.bodies.push(Some(Body::plain(body, row.try_get(7)?)));
         members.last_slot = slot("list_member", row.try_get(4)?)?;
     }
     Ok((head, members))
@@ -125,52 +117,125 @@ pub(super) async fn by_keys(
     let last_slot = slot("list_member", row.try_get::<Option<i64>, _>(4)?.unwrap_or(0))?;
     let versions: Vec<i64> = row.try_get(5)?;
     let ids = ids.chunks(32).map(pubkey).collect::<Result<Vec<_>, _>>()?;
-    let keys = ids.iter().zip(versions).map(|(&id, version)| BodyKey { id, version, encoding });
-    let mut found: Vec<(BodyKey, Option<Body>)> = keys.map(|key| (key, cache.get(&key))).collect();
-    if !fill(connection, cache, plan, &mut found).await? {
-        return Ok(None);
-    }
-    let bodies = found.into_iter().filter_map(|(_, body)| body).collect();
-    Ok(Some((head, Members { ids, bodies, last_slot })))
+    let mut members = Members::new(ids.into_iter().zip(versions), encoding, last_slot);
+    members.look_up(cache);
+    let wanted = members.wanted_plain(cache);
+    let complete = read_plain(connection, cache, plan, &mut members, wanted).await?;
+    Ok(complete.then_some((head, members)))
 }
 
-/// Reads and keeps the bodies that are missing. False where one is of another version than its key, or gone.
-async fn fill(
-    connection: &mut PgConnection,
-    cache: &BodyCache,
-    plan: &ListPlan,
-    found: &mut [(BodyKey, Option<Body>)],
-) -> Result<bool, StoreError> {
-    let missing: HashMap<Pubkey, usize> = found
-        .iter()
-        .enumerate()
-        .filter(|(_, (_, body))| body.is_none())
-        .map(|(place, (key, _))| (key.id, place))
-        .collect();
-    if missing.is_empty() {
-        return Ok(true);
+impl Members {
+    fn new(members: impl Iterator<Item = (Pubkey, i64)>, encoding: Encoding, last_slot: Slot) -> Self {
+        let mut before = None;
+        let keys = members.map(|(id, version)| {
+            let member = Member { id, version };
+            let behind = before.replace(member).filter(|_| encoding != Encoding::Identity);
+            BodyKey { member, encoding, behind }
+        });
+        Self { keys: keys.collect(), bodies: Vec::new(), plain: Vec::new(), last_slot }
     }
-    let mut left = missing.len();
-    let mut bytes: usize =
-        found.iter().filter_map(|(_, body)| body.as_ref()).map(|body| body.block.plain_len()).sum();
-    let mut rows = bodies_of(missing.keys().copied()).fetch(connection);
-    while let Some(row) = rows.try_next().await? {
-        let (key, place) = &mut found[missing[&pubkey(row.try_get(0)?)?]];
-        if row.try_get::<i64, _>(1)? != key.version {
-            return Ok(false);
+
+    /// The last one's place in the order.
+    pub(super) fn last(&self) -> Option<Position> {
+        self.keys.last().map(|key| Position { slot: self.last_slot, id: key.member.id })
+    }
+
+    /// Plain bodies and their splices.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (Pubkey, &Bytes, &Bytes)> {
+        let bodies = self.bodies.iter().flatten();
+        self.keys.iter().zip(bodies).map(|(key, body)| (key.member.id, body.block.bytes(), &body.splices))
+    }
+
+    /// What the page shows, once everything is encoded.
+    pub(super) fn into_blocks(self) -> impl Iterator<Item = Block> {
+        self.bodies.into_iter().flatten().map(|body| body.block)
+    }
+
+    fn look_up(&mut self, cache: &BodyCache) {
+        self.bodies = self.keys.iter().map(|key| cache.get(key)).collect();
+    }
+
+    /// The places whose plain bodies have to be read. A body that is missing is made from its plain bytes and, where
+    /// it is encoded, from those in front of it.
+    fn wanted_plain(&mut self, cache: &BodyCache) -> Vec<usize> {
+        if self.bodies.iter().all(Option::is_some) {
+            return Vec::new();
         }
-        let body: &[u8] = row.try_get(2)?;
-        bytes += body.len();
-        within(bytes, plan)?;
-        let mut body = Body::plain(body, row.try_get(3)?);
-        if key.encoding != Encoding::Identity {
-            body = body.encoded(key.encoding);
-            if left.is_multiple_of(ENCODED_IN_A_ROW) {
+        let encoded = self.keys[0].encoding != Encoding::Identity;
+        if encoded {
+            self.plain = vec![None; self.keys.len()];
+        }
+        let mut wanted = Vec::new();
+        for place in 0..self.keys.len() {
+            let behind_missing = self.keys.get(place + 1).is_some_and(|next| next.behind.is_some())
+                && self.bodies[place + 1].is_none();
+            if self.bodies[place].is_some() && !behind_missing {
+                continue;
+            }
+            if encoded {
+                let member = self.keys[place].member;
+                let key = BodyKey { member, encoding: Encoding::Identity, behind: None };
+                self.plain[place] = cache.get(&key);
+            }
+            if self.plain.get(place).is_none_or(Option::is_none) {
+                wanted.push(place);
+            }
+        }
+        wanted
+    }
+
+    /// Makes and keeps the encoded bodies that are missing. This takes time and no database.
+    pub(super) async fn encode(&mut self, cache: &BodyCache) {
+        let mut encoded = 0_usize;
+        for (place, key) in self.keys.iter().enumerate() {
+            let (None, Some(Some(plain))) = (&self.bodies[place], self.plain.get(place)) else { continue };
+            let behind = key.behind.and_then(|_| self.plain[place - 1].as_ref());
+            let body = plain.encoded(key.encoding, behind);
+            cache.keep(*key, &body);
+            self.bodies[place] = Some(body);
+            encoded += 1;
+            if encoded.is_multiple_of(ENCODED_IN_A_ROW) {
+                // Others have their turn.
                 tokio::task::yield_now().await;
             }
         }
-        cache.keep(*key, &body);
-        *place = Some(body);
+    }
+}
+
+/// Reads the plain bodies at these places. False where one is of another version than its key, or gone.
+async fn read_plain(
+    connection: &mut PgConnection,
+    cache: &BodyCache,
+    plan: &ListPlan,
+    members: &mut Members,
+    wanted: Vec<usize>,
+) -> Result<bool, StoreError> {
+    if wanted.is_empty() {
+        return Ok(true);
+    }
+    let mut left = wanted.len();
+    let places: HashMap<Pubkey, usize> =
+        wanted.into_iter().map(|place| (members.keys[place].member.id, place)).collect();
+    let mut bytes: usize = members.bodies.iter().flatten().map(|body| body.block.plain_len()).sum();
+    let mut rows = bodies_of(places.keys().copied()).fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let place = places[&pubkey(row.try_get(0)?)?];
+        let key = members.keys[place];
+        if row.try_get::<i64, _>(1)? != key.member.version {
+            return Ok(false);
+        }
+        let body: &[u8] = row.try_get(2)?;
+        if members.bodies[place].is_none() {
+            bytes += body.len();
+            within(bytes, plan)?;
+        }
+        let body = Body::plain(body, row.try_get(3)?);
+        if key.encoding == Encoding::Identity {
+            cache.keep(key, &body);
+            members.bodies[place] = Some(body);
+        } else {
+            members.plain[place] = Some(body);
+        }
         left -= 1;
     }
     Ok(left == 0)

@@ -141,10 +141,10 @@ impl<'c> Diff<'c> {
         let slot_created = change.slot_created.min(old.slot_created);
         let row = self.row(change, slot_created, known);
         for &list_id in &row.list_ids {
-            if !old.list_ids.contains(&list_id) {
-                self.enter(list_id, &row);
-            } else {
+            if old.list_ids.contains(&list_id) {
                 self.shift(row.member(list_id), slot_created != old.slot_created);
+            } else {
+                self.enter(list_id, &row);
             }
         }
         for &list_id in old.list_ids.iter().filter(|list_id| !row.list_ids.contains(list_id)) {
