@@ -1,6 +1,7 @@
 //! Places in ordered lists, remembered for one version of each list. Pure: time is a parameter.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -49,8 +50,10 @@ pub(crate) struct Positions(Option<Cache<Order, Arc<Mutex<Places>>>>);
 struct Places {
     version: i64,
     by_skipped: BTreeMap<u64, Position>,
-    /// The version of the last survey, and from when on there may be another.
-    surveyed: Option<(i64, Instant)>,
+    /// The version of the last survey, unless what it found was forgotten.
+    surveyed: Option<i64>,
+    /// From when on there may be another survey.
+    next_survey: Option<Instant>,
     surveying: bool,
 }
 
@@ -84,10 +87,17 @@ impl Positions {
         }
     }
 
-    /// Forgets an order whose version is not the remembered one.
-    pub(crate) fn forget(&self, order: &Order) {
+    /// Forgets a version of an order that turned out to be no longer, or not yet, the list's: a restored database
+    /// has older ones. The order may be surveyed again, after the usual pause.
+    pub(crate) fn forget(&self, order: &Order, version: i64) {
         if let Some(known) = self.0.as_ref().and_then(|orders| orders.get(order)) {
-            lock(&known).by_skipped.clear();
+            let mut known = lock(&known);
+            // What has been learnt of a later one meanwhile stays.
+            if known.version == version {
+                known.by_skipped.clear();
+                known.version = 0;
+                known.surveyed = None;
+            }
         }
     }
 
@@ -95,7 +105,7 @@ impl Positions {
     pub(crate) fn begin_survey(&self, order: &Order, version: i64, now: Instant) -> Option<Survey> {
         let known = self.known(order)?;
         let mut known = lock(&known);
-        let due = known.surveyed.is_none_or(|(surveyed, next)| surveyed != version && now >= next);
+        let due = known.surveyed != Some(version) && known.next_survey.is_none_or(|next| now >= next);
         if known.surveying || !due {
             return None;
         }
@@ -103,24 +113,20 @@ impl Positions {
         Some(Survey { version, begun: now })
     }
 
-    /// Ends a survey, whether or not it came to anything.
-    pub(crate) fn finish_survey(&self, order: &Order, survey: &Survey, now: Instant) {
+    /// Ends a survey. One that came to nothing is made again after the pause.
+    pub(crate) fn finish_survey(&self, order: &Order, survey: &Survey, worked: bool, now: Instant) {
         let Some(known) = self.known(order) else { return };
         let took = now.saturating_duration_since(survey.begun);
         let pause = took.saturating_mul(SURVEY_PAUSE).min(Duration::from_hours(1));
         let mut known = lock(&known);
         known.surveying = false;
-        known.surveyed = Some((survey.version, now + pause));
+        known.surveyed = worked.then_some(survey.version);
+        known.next_survey = Some(now + pause);
     }
 
     fn known(&self, order: &Order) -> Option<Arc<Mutex<Places>>> {
-        let orders = self.0.as_ref()?;
-        if let Some(known) = orders.get(order) {
-            return Some(known);
-        }
-        // Two who come first at once: one of their memories is lost, which costs a skip.
-        let known = Arc::default();
-        orders.insert(order.clone(), Arc::clone(&known));
+        // In one step: of two who come first at once, only one may survey.
+        let Ok(known) = self.0.as_ref()?.get_or_insert_with(order, || Ok::<_, Infallible>(Arc::default()));
         Some(known)
     }
 }
@@ -137,14 +143,24 @@ impl Places {
 
     fn remember(&mut self, skipped: u64, position: Position) {
         if self.by_skipped.len() >= PLACES_PER_ORDER && !self.by_skipped.contains_key(&skipped) {
-            let mut odd = false;
-            self.by_skipped.retain(|_, _| {
-                odd = !odd;
-                odd
-            });
+            self.thin_out();
         }
         // After the others have been thinned out: who walks page after page needs the last one next.
         self.by_skipped.insert(skipped, position);
+    }
+
+    /// Drops at least half of the places, by their distance: to drop every other one would thin out the oldest
+    /// part of a long walk again and again, until nothing of it is left.
+    fn thin_out(&mut self) {
+        let last = self.by_skipped.last_key_value().map_or(0, |(&skipped, _)| skipped);
+        let (gap, mut next) = (last / (PLACES_PER_ORDER as u64 / 2) + 1, 0);
+        self.by_skipped.retain(|&skipped, _| {
+            let keep = skipped >= next;
+            if keep {
+                next = skipped.saturating_add(gap);
+            }
+            keep
+        });
     }
 }
 
@@ -154,6 +170,8 @@ fn lock(places: &Mutex<Places>) -> std::sync::MutexGuard<'_, Places> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use vitrine_model::{ListKind, Pubkey, Slot};
 
     use super::*;
@@ -205,26 +223,102 @@ mod tests {
         assert_eq!(skipped(&positions, 199), None);
         assert_eq!(skipped(&positions, 1_000), Some(200));
         assert_eq!(positions.nearest(&order(b"a"), 200).map(|near| near.version), Some(6));
-        positions.forget(&order(b"a"));
+        positions.forget(&order(b"a"), 5);
+        assert_eq!(skipped(&positions, 1_000), Some(200), "what is known of a later version stays");
+        positions.forget(&order(b"a"), 6);
         assert_eq!(skipped(&positions, 1_000), None);
+    }
+
+    /// The widest stretch of a list in which no place is remembered.
+    fn widest_hole(positions: &Positions, total: u64) -> u64 {
+        let holes = (0..total).step_by(100).map(|offset| offset - skipped(positions, offset).unwrap_or(0));
+        holes.max().expect("a list with members")
     }
 
     #[test]
     fn a_walk_always_finds_the_page_before_and_what_is_kept_stays_spread() {
-        let positions = Positions::new(PLACES_PER_ORDER);
-        for page in 1..=5_000 {
-            if page > 1 {
-                assert_eq!(skipped(&positions, (page - 1) * 100), Some((page - 1) * 100));
+        for pages in [5_000, 50_000] {
+            let (positions, total) = (Positions::new(PLACES_PER_ORDER), pages * 100);
+            let step = survey_step(total);
+            let survey: Vec<_> = (1..=total / step).map(|n| (n * step, place(n * step))).collect();
+            positions.learn(&order(b"a"), 1, &survey);
+            for page in 1..=pages {
+                positions.learn(&order(b"a"), 1, &[(page * 100, place(page * 100))]);
+                assert_eq!(skipped(&positions, page * 100), Some(page * 100));
+                assert!(
+                    lock(&positions.known(&order(b"a")).expect("learnt")).by_skipped.len()
+                        <= PLACES_PER_ORDER
+                );
             }
-            positions.learn(&order(b"a"), 1, &[(page * 100, place(page * 100))]);
+            // Thinning keeps gaps of 1/1,024 of the list; what stood between two kept places can double one.
+            let hole = widest_hole(&positions, total);
+            assert!(hole <= total / 512 + 200, "{pages}: {hole}");
         }
-        let known = positions.known(&order(b"a")).expect("it was learnt");
-        assert!(lock(&known).by_skipped.len() <= PLACES_PER_ORDER);
-        // Thinned out twice at most: nowhere is a hole of more than a few pages.
-        for offset in (1_000..500_000).step_by(977) {
-            let near = skipped(&positions, offset).expect("a place in the first pages");
-            assert!(offset - near < 900, "{offset}: {near}");
+    }
+
+    #[test]
+    fn random_places_are_found_as_in_a_plain_set() {
+        let (positions, mut model, mut state) = (Positions::new(10_000), BTreeSet::new(), 7_u64);
+        let mut version = 0;
+        let mut random = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        for _ in 0..20_000 {
+            let (at, step) = (random(1_000), random(200));
+            if step == 0 {
+                positions.forget(&order(b"a"), version);
+                (model, version) = (BTreeSet::new(), 0);
+            } else if step < 100 {
+                let learnt = version + i64::try_from(random(40)).expect("small") / 39 - i64::from(step < 5);
+                positions.learn(&order(b"a"), learnt, &[(at, place(at))]);
+                if learnt > version {
+                    (model, version) = (BTreeSet::new(), learnt);
+                }
+                if learnt == version {
+                    model.insert(at);
+                }
+            } else {
+                let expected = model.range(..=at).next_back().copied();
+                assert_eq!(skipped(&positions, at), expected, "version {version}, offset {at}");
+                if let Some(near) = positions.nearest(&order(b"a"), at) {
+                    assert_eq!(near.version, version);
+                }
+            }
         }
+        assert!(version > 0);
+    }
+
+    #[test]
+    fn of_many_who_come_first_one_surveys() {
+        let (positions, now) = (Positions::new(1_000 * PLACES_PER_ORDER), Instant::now());
+        for name in 0..500_u16 {
+            let (order, together) = (order(&name.to_be_bytes()), std::sync::Barrier::new(4));
+            let begin = || {
+                together.wait();
+                usize::from(positions.begin_survey(&order, 1, now).is_some())
+            };
+            let rights: usize = std::thread::scope(|scope| {
+                let threads = [(); 4].map(|()| scope.spawn(begin));
+                threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
+            });
+            assert_eq!(rights, 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_forgotten_may_be_surveyed_again_after_the_pause() {
+        let positions = Positions::new(10_000);
+        let (order, start) = (order(b"a"), Instant::now());
+        let after = |ms| start + Duration::from_millis(ms);
+        let survey = positions.begin_survey(&order, 6, start).expect("the first one");
+        positions.learn(&order, 6, &[(8_192, place(8_192))]);
+        positions.finish_survey(&order, &survey, true, after(100));
+        positions.forget(&order, 6);
+        assert!(positions.begin_survey(&order, 6, after(1_099)).is_none());
+        assert!(positions.begin_survey(&order, 6, after(1_100)).is_some());
+        positions.learn(&order, 2, &[(50, place(50))]);
+        assert_eq!(skipped(&positions, 60), Some(50), "the version of a restored database");
     }
 
     #[test]
@@ -248,10 +342,13 @@ mod tests {
         let after = |ms| start + Duration::from_millis(ms);
         let survey = positions.begin_survey(&order, 1, start).expect("the first one");
         assert!(positions.begin_survey(&order, 2, after(50)).is_none(), "one at a time");
-        positions.finish_survey(&order, &survey, after(100));
+        positions.finish_survey(&order, &survey, true, after(100));
         assert!(positions.begin_survey(&order, 1, after(10_000)).is_none(), "it is known");
         assert!(positions.begin_survey(&order, 2, after(1_099)).is_none(), "not all the time");
-        assert!(positions.begin_survey(&order, 2, after(1_100)).is_some());
+        let survey = positions.begin_survey(&order, 2, after(1_100)).expect("after the pause");
+        positions.finish_survey(&order, &survey, false, after(1_200));
+        assert!(positions.begin_survey(&order, 2, after(2_199)).is_none(), "after a failure neither");
+        assert!(positions.begin_survey(&order, 2, after(2_200)).is_some(), "it came to nothing");
     }
 
     #[test]

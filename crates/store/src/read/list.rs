@@ -50,8 +50,10 @@ impl Store {
     async fn seek_and_read(&self, plan: &ListPlan) -> Result<ListPage, StoreError> {
         let seek = self.places.seek(plan);
         let (mut head, mut page) = self.read_page(plan, &seek).await?;
-        if seek.version.is_some() && seek.version != head.version {
-            self.places.forget(plan);
+        if let Some(version) = seek.version
+            && head.version != Some(version)
+        {
+            self.places.forget(plan, version);
             (head, page) = self.read_page(plan, &Seek::plain(plan.start)).await?;
         }
         self.places.learn(plan, &head, &page);

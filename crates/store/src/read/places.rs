@@ -3,17 +3,18 @@
 //! What is remembered holds for one version of a list. The statement that uses it says the version too, and
 //! reads nothing where the list has another one by now: a memory can cost a second try, and no wrong page.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::TryStreamExt;
 use sqlx::Row;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::list::ListPage;
 use super::list_sql::survey_sql;
 use super::members::{Head, Seek, pubkey, slot};
 use crate::plan::{ListPlan, Position, Start};
-use crate::positions::{Order, Positions, survey_step};
+use crate::positions::{Order, Positions, Survey, survey_step};
 use crate::{Store, StoreError};
 
 /// From how many skipped members on a list is surveyed: what skipping them costs is then about a millisecond.
@@ -24,13 +25,13 @@ const SURVEY_FROM: u64 = 16_384;
 pub(crate) struct Places {
     positions: Positions,
     /// One survey at a time: it reads a whole list, and there are pages to read.
-    surveying: Semaphore,
+    surveying: Arc<Semaphore>,
 }
 
 impl Places {
     /// Remembers about so many places; 0: none.
     pub(crate) fn new(places_max: usize) -> Self {
-        Self { positions: Positions::new(places_max), surveying: Semaphore::new(1) }
+        Self { positions: Positions::new(places_max), surveying: Arc::new(Semaphore::new(1)) }
     }
 
     /// Where to start reading for a plan.
@@ -57,9 +58,24 @@ impl Places {
         }
     }
 
-    /// Forgets what does not hold any more.
-    pub(super) fn forget(&self, plan: &ListPlan) {
-        self.positions.forget(&order(plan));
+    /// Forgets a version that does not hold any more.
+    pub(super) fn forget(&self, plan: &ListPlan, version: i64) {
+        self.positions.forget(&order(plan), version);
+    }
+}
+
+/// A survey while it is made; it ends however that ends.
+struct Surveying {
+    places: Arc<Places>,
+    order: Order,
+    survey: Survey,
+    worked: bool,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Drop for Surveying {
+    fn drop(&mut self) {
+        self.places.positions.finish_survey(&self.order, &self.survey, self.worked, Instant::now());
     }
 }
 
@@ -75,22 +91,27 @@ impl Store {
         if seek.skip < SURVEY_FROM || seek.skip >= total {
             return;
         }
-        let order = order(plan);
-        let Some(survey) = self.places.positions.begin_survey(&order, version, Instant::now()) else {
-            return;
-        };
+        // Where another list is being surveyed, the next far page of this one asks again.
+        let Ok(turn) = Arc::clone(&self.places.surveying).try_acquire_owned() else { return };
+        let (order, now) = (order(plan), Instant::now());
+        let Some(survey) = self.places.positions.begin_survey(&order, version, now) else { return };
+        let places = Arc::clone(&self.places);
+        let surveying = Surveying { places, order, survey, worked: false, _turn: turn };
         let (store, step) = (self.clone(), survey_step(total));
         tokio::spawn(async move {
-            if let Err(error) = store.survey(&order, step).await {
-                tracing::warn!(%error, "a list could not be surveyed: far pages of it stay slow");
+            // All of it moves in here: what is dropped at the end is the whole.
+            let mut surveying = surveying;
+            match store.survey(&surveying.order, step).await {
+                Ok(()) => surveying.worked = true,
+                Err(error) => {
+                    tracing::warn!(%error, "a list could not be surveyed: far pages of it stay slow");
+                }
             }
-            store.places.positions.finish_survey(&order, &survey, Instant::now());
         });
     }
 
     /// Walks over a list's keys and remembers every `step`th place.
     async fn survey(&self, order: &Order, step: u64) -> Result<(), StoreError> {
-        let Ok(_turn) = self.places.surveying.acquire().await else { return Ok(()) };
         let mut connection = self.read().await?;
         let mut rows = sqlx::query(survey_sql(order.sort, order.direction, order.unverified))
             .bind(order.list.kind.code())
