@@ -21,7 +21,9 @@ CREATE TABLE IF NOT EXISTS asset_list (
     -- has 10,000 members or more: nobody needs to remember places in a shorter one.
     order_version   bigint NOT NULL DEFAULT 0,
     UNIQUE (kind, key, value, verified)
-);
+)
+-- Totals change with every batch: with room on its page, a new total needs no new entry in an index.
+WITH (fillfactor = 60);
 
 -- The members: what pages are ordered by, and the version of the asset's bytes. Each sort has one index whose
 -- columns are exactly (list, sort key, asset), so that a page of keys is one index-only range scan either way.

@@ -30,6 +30,15 @@ pub const READ_SESSION: &str = "SET default_transaction_read_only = on; \
     SET enable_material = off; \
     SET enable_memoize = off";
 
+/// What every write session sets once. A batch names its rows by their keys, thousands of them: each is found through
+/// an index, whatever the planner may guess of a table that was empty a minute ago.
+const WRITE_SESSION: &str = "SET jit = off; \
+    SET max_parallel_workers_per_gather = 0; \
+    SET enable_seqscan = off; \
+    SET enable_bitmapscan = off; \
+    SET enable_hashjoin = off; \
+    SET enable_mergejoin = off";
+
 /// How much longer than a statement may run its connection may take to say that it has ended.
 const RELEASE_GRACE: Duration = Duration::from_secs(1);
 
@@ -88,21 +97,22 @@ impl Store {
                 })
         };
         let timeout = |ms: u64| [("statement_timeout", ms.to_string())];
-        let read = pool(settings.read_connections_max)
-            .after_connect(|connection, _| {
-                Box::pin(async move { sqlx::raw_sql(READ_SESSION).execute(connection).await.map(drop) })
+        let session = |pool: PgPoolOptions, set: &'static str| {
+            pool.after_connect(move |connection, _| {
+                Box::pin(async move { sqlx::raw_sql(set).execute(connection).await.map(drop) })
             })
-            .connect_lazy_with(
-                quiet(options)
-                    .application_name("vitrine read")
-                    .options(timeout(settings.read_statement_timeout_ms)),
-            );
+        };
+        let read = session(pool(settings.read_connections_max), READ_SESSION).connect_lazy_with(
+            quiet(options)
+                .application_name("vitrine read")
+                .options(timeout(settings.read_statement_timeout_ms)),
+        );
         let keys = pool(KEY_CONNECTIONS).connect_lazy_with(
             quiet(options)
                 .application_name("vitrine keys")
                 .options(timeout(settings.read_statement_timeout_ms)),
         );
-        let write = pool(settings.write_connections_max).connect_lazy_with(
+        let write = session(pool(settings.write_connections_max), WRITE_SESSION).connect_lazy_with(
             quiet(options)
                 .application_name("vitrine write")
                 .options(timeout(settings.write_statement_timeout_ms)),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use vitrine_tests::AssetSpec;
 use vitrine_tests::assets::pubkey;
 
-use crate::{World, ndjson, response};
+use crate::{Done, World, ndjson, response};
 
 const KEPT: &str =
     "SELECT slot_created, slot_updated, (convert_from(body, 'UTF8')::json #>> '{content,metadata,name}')
@@ -58,6 +58,43 @@ async fn the_same_holds_within_one_file() {
     let kept: (i64, i64, String) =
         sqlx::query_as(KEPT).fetch_one(&mut world.database.connect().await).await.unwrap();
     assert_eq!((kept.0, kept.1, kept.2.as_str()), (3, 12, "second"));
+    world.check().await;
+}
+
+/// Batches of one asset, and more writers than assets: what comes later in the file is still what stays.
+#[tokio::test]
+async fn the_last_of_a_file_stays_whoever_writes_it() {
+    const ASSETS: u64 = 3;
+    const STATES: u64 = 60;
+    let world = World::new().await;
+    let state = |number: u64| {
+        let mut asset = named(&number.to_string(), 1, 10);
+        // Runs of one asset, and turns of several.
+        let which = if number.is_multiple_of(7) { 0 } else { number % ASSETS };
+        asset["id"] = pubkey(100 + which).to_string().into();
+        asset
+    };
+    let states: Vec<Value> = (0..STATES).map(state).collect();
+    let file = world.file("states.ndjson", ndjson(&states));
+    let one_by_one = [("VITRINE_IMPORT_BATCH_ASSETS", "1"), ("VITRINE_IMPORT_WRITERS_MAX", "4")];
+    let command =
+        one_by_one.iter().fold(world.command(&[&file]), |command, (name, value)| command.env(name, value));
+    let done = Done::of(command.output()).whole();
+    assert_eq!(done.counts(), [ASSETS, STATES - ASSETS, 0, 0, 0, 0]);
+
+    let mut connection = world.database.connect().await;
+    for which in 0..ASSETS {
+        let id = pubkey(100 + which);
+        let last = states.iter().rfind(|state| state["id"] == id.to_string()).unwrap();
+        let name: String = sqlx::query_scalar(
+            "SELECT convert_from(body, 'UTF8')::json #>> '{content,metadata,name}' FROM asset WHERE asset_id = $1",
+        )
+        .bind(id.as_bytes().as_slice())
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+        assert_eq!(name, last["content"]["metadata"]["name"]);
+    }
     world.check().await;
 }
 
