@@ -66,6 +66,7 @@ impl Store {
         let as_rendered = plan.display.as_model().is_plain();
         if as_rendered && !self.bodies.is_on() {
             let (head, items, last) = members::items(&mut connection, plan, seek).await?;
+            connection.done();
             return Ok((head, page(head, items, last)));
         }
         let (head, mut members) = self.members(&mut connection, plan, seek, as_rendered).await?;
@@ -75,7 +76,7 @@ impl Store {
             HashMap::new()
         };
         // What is left to do needs no database.
-        drop(connection);
+        connection.done();
         members.encode(&self.bodies).await;
         let (mut items, last) = (Items::new(plan.max_bytes), members.last());
         if as_rendered {

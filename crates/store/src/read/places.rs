@@ -127,7 +127,7 @@ impl Store {
             places.push((skipped, Position { slot: slot("list_member", row.try_get(3)?)?, id }));
         }
         drop(rows);
-        drop(connection);
+        connection.done();
         if let Some(version) = version {
             self.places.positions.learn(order, version, &places);
         }
