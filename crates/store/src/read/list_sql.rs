@@ -166,13 +166,19 @@ fn list(shape: Shape) -> String {
 }
 
 fn items(shape: Shape) -> String {
-    let splices = match shape.columns {
+    // What nobody asks for costs both sides something on every row all the same.
+    let (version, splices) = match shape.columns {
         Columns::Keys => return keys(shape),
-        Columns::Bodies => "NULL::bytea",
-        Columns::Splices => "asset.splices",
+        Columns::Bodies => ("NULL", "NULL"),
+        Columns::Splices => ("asset.version", "asset.splices"),
     };
+    let position = if shape.sort == Sort::Id { "NULL" } else { "page.position" };
     [
-        ",\n       NULL::bytea AS asset_id, NULL::bigint AS position, NULL::bigint AS asset_version,\n       NULL::bytea AS body, NULL::bytea AS splices\nUNION ALL\nSELECT NULL, NULL, NULL, page.asset_id, page.position, asset.version, asset.body, ",
+        ",\n       NULL::bytea AS asset_id, NULL::bigint AS position, NULL::bigint AS asset_version,\n       NULL::bytea AS body, NULL::bytea AS splices\nUNION ALL\nSELECT NULL, NULL, NULL, page.asset_id, ",
+        position,
+        ", ",
+        version,
+        ", asset.body, ",
         splices,
         "\nFROM (\n",
         &page_of_keys(shape),

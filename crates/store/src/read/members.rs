@@ -70,9 +70,7 @@ pub(super) async fn items(
         last = Some(row);
     }
     let last = match last {
-        Some(row) => {
-            Some(Position { slot: slot("list_member", row.try_get(4)?)?, id: pubkey(row.try_get(3)?)? })
-        }
+        Some(row) => Some(Position { slot: position(&row)?, id: pubkey(row.try_get(3)?)? }),
         None => None,
     };
     Ok((head, items, last))
@@ -97,7 +95,7 @@ pub(super) async fn by_rows(
         let member = Member { id: pubkey(asset_id)?, version: row.try_get(5)? };
         members.keys.push(BodyKey { member, encoding: Encoding::Identity, behind: None });
         members.bodies.push(Some(Body::plain(body, row.try_get(7)?)));
-        members.last_slot = slot("list_member", row.try_get(4)?)?;
+        members.last_slot = position(&row)?;
     }
     Ok((head, members))
 }
@@ -114,7 +112,7 @@ pub(super) async fn by_keys(
     let row = query(plan, seek, Columns::Keys).fetch_one(&mut *connection).await?;
     let head = head_of(&row)?;
     let Some(ids) = row.try_get::<Option<&[u8]>, _>(3)? else { return Ok(Some((head, Members::default()))) };
-    let last_slot = slot("list_member", row.try_get::<Option<i64>, _>(4)?.unwrap_or(0))?;
+    let last_slot = position(&row)?;
     let versions: Vec<i64> = row.try_get(5)?;
     let ids = ids.chunks(32).map(pubkey).collect::<Result<Vec<_>, _>>()?;
     let mut members = Members::new(ids.into_iter().zip(versions), encoding, last_slot);
@@ -297,6 +295,11 @@ fn head_of(row: &PgRow) -> Result<Head, StoreError> {
         total: row.try_get::<Option<i64>, _>(1)?.map(|total| u64::try_from(total).unwrap_or(0)),
         version: row.try_get(2)?,
     })
+}
+
+/// The sort key of a row besides its id; 0 where there is none.
+fn position(row: &PgRow) -> Result<Slot, StoreError> {
+    slot("list_member", row.try_get::<Option<i64>, _>(4)?.unwrap_or(0))
 }
 
 fn within(bytes: usize, plan: &ListPlan) -> Result<(), StoreError> {
