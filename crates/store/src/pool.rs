@@ -150,6 +150,11 @@ impl Store {
         self.read.connections()
     }
 
+    /// Connections of the read pool, at most.
+    pub(crate) fn read_connections_max(&self) -> usize {
+        self.read.connections_max()
+    }
+
     /// A connection of the read pool.
     pub(crate) async fn read(&self) -> Result<Lease, StoreError> {
         self.read.lease().await

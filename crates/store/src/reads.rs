@@ -120,6 +120,11 @@ impl Reads {
         (status.size, status.available)
     }
 
+    /// How many connections there may be.
+    pub(crate) fn connections_max(&self) -> usize {
+        self.pool.status().max_size
+    }
+
     /// Gives no connection any more, and closes those that are idle.
     pub(crate) fn close(&self) {
         self.pool.close();

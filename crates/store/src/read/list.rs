@@ -48,13 +48,15 @@ impl Store {
 
     /// Starts from a remembered place if there is one, and again without it if that no longer holds.
     async fn seek_and_read(&self, plan: &ListPlan) -> Result<ListPage, StoreError> {
-        let seek = self.places.seek(plan);
+        let mut seek = self.places.seek(plan);
         let (mut head, mut page) = self.read_page(plan, &seek).await?;
         if let Some(version) = seek.version
             && head.version != Some(version)
         {
             self.places.forget(plan, version);
-            (head, page) = self.read_page(plan, &Seek::plain(plan.start)).await?;
+            // What follows goes by what was skipped in the end.
+            seek = Seek::plain(plan.start);
+            (head, page) = self.read_page(plan, &seek).await?;
         }
         self.places.learn(plan, &head, &page);
         self.survey_after(plan, &seek, &head);

@@ -144,8 +144,7 @@ const HEAD: &str = "\nSELECT (SELECT slot FROM watermark WHERE source = 'import'
 fn list(shape: Shape) -> String {
     let version = match shape.sort {
         Sort::Id | Sort::Created => "members_version",
-        // Only long lists keep it (migrations, lists).
-        Sort::Updated => "CASE WHEN total >= 10000 THEN order_version END",
+        Sort::Updated => "order_version",
     };
     // A list whose members are all unverified is there, and empty to those who did not ask for them.
     let which = if shape.unverified { "" } else { " FILTER (WHERE verified)" };
@@ -154,13 +153,9 @@ fn list(shape: Shape) -> String {
         version,
         " AS version FROM asset_list\n    WHERE kind = $1 AND key = $2 AND value = $3\n),\nwhole AS MATERIALIZED (\n    SELECT coalesce(sum(total)",
         which,
-        ", 0)::bigint AS total,\n           CASE WHEN count(version)",
+        ", 0)::bigint AS total,\n           sum(version)",
         which,
-        " = count(*)",
-        which,
-        " THEN sum(version)",
-        which,
-        " END::bigint AS version\n    FROM list HAVING count(*) > 0\n)",
+        "::bigint AS version\n    FROM list HAVING count(*) > 0\n)",
     ]
     .concat()
 }

@@ -16,8 +16,8 @@ use crate::cache::{Body, BodyCache, BodyKey, Member};
 use crate::plan::{ListPlan, Position, Start};
 use crate::{Sort, StoreError};
 
-/// How many bodies are encoded in a row before others get a turn: about a millisecond's work.
-const ENCODED_IN_A_ROW: usize = 16;
+/// How many bytes of bodies are encoded in a row before others get a turn: about a millisecond's work.
+const ENCODED_IN_A_ROW: usize = 1 << 16;
 
 /// Where a page starts: what a plan says, or what is remembered of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,13 +140,13 @@ impl Members {
 
     /// Plain bodies and their splices.
     pub(super) fn parts(&self) -> impl Iterator<Item = (Pubkey, &Bytes, &Bytes)> {
-        let bodies = self.bodies.iter().flatten();
+        let bodies = self.bodies.iter().map(|body| body.as_ref().expect("each body is kept or read"));
         self.keys.iter().zip(bodies).map(|(key, body)| (key.member.id, body.block.bytes(), &body.splices))
     }
 
     /// What the page shows, once everything is encoded.
     pub(super) fn into_blocks(self) -> impl Iterator<Item = Block> {
-        self.bodies.into_iter().flatten().map(|body| body.block)
+        self.bodies.into_iter().map(|body| body.expect("each body is kept, read or encoded").block)
     }
 
     fn look_up(&mut self, cache: &BodyCache) {
@@ -191,8 +191,9 @@ impl Members {
             let body = plain.encoded(key.encoding, behind);
             cache.keep(*key, &body);
             self.bodies[place] = Some(body);
-            encoded += 1;
-            if encoded.is_multiple_of(ENCODED_IN_A_ROW) {
+            encoded += plain.block.plain_len();
+            if encoded >= ENCODED_IN_A_ROW {
+                encoded = 0;
                 // Others have their turn.
                 tokio::task::yield_now().await;
             }

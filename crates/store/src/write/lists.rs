@@ -16,9 +16,6 @@ use crate::StoreError;
 /// The most names that are remembered; then it starts anew.
 const REMEMBERED_MAX: usize = 100_000;
 
-/// From how many members on a list keeps its `order_version` (see the migration of lists).
-pub(crate) const LONG_LIST: i64 = 10_000;
-
 /// Ids of lists that are committed. Such an id never changes and is never deleted, so nothing here grows stale.
 #[derive(Debug, Default)]
 pub(crate) struct ListIds(Mutex<HashMap<ListKey, i64>>);
@@ -102,11 +99,15 @@ pub(super) async fn enter(
         return Ok(HashMap::new());
     }
     let rows = sqlx::query(
-        "INSERT INTO asset_list (kind, key, value, verified, total)
-         SELECT * FROM UNNEST($1::smallint[], $2::text[], $3::bytea[], $4::boolean[], $5::bigint[])
+        // A new list has a version of its own too: where two lists are read as one, the sum has to change.
+        "INSERT INTO asset_list (kind, key, value, verified, total, members_version, order_version)
+         SELECT new.*, now.us, now.us
+         FROM UNNEST($1::smallint[], $2::text[], $3::bytea[], $4::boolean[], $5::bigint[]) AS new
+              CROSS JOIN (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AS now (us)
          ON CONFLICT (kind, key, value, verified) DO UPDATE
          SET total = asset_list.total + excluded.total,
-             members_version = asset_list.members_version + 1, order_version = asset_list.order_version + 1
+             members_version = greatest(asset_list.members_version + 1, excluded.members_version),
+             order_version = greatest(asset_list.order_version + 1, excluded.order_version)
          RETURNING list_id, kind, key, value, verified",
     )
     .bind(lists.keys().map(|key| key.kind.code()).collect::<Vec<_>>())
@@ -177,24 +178,20 @@ async fn count(connection: &mut PgConnection, diff: &Diff<'_>) -> Result<(), Sto
         return Ok(());
     }
     let lists = || diff.lists.iter().rev();
-    let counted: i64 = sqlx::query_scalar(
-        "WITH changed AS (
-             UPDATE asset_list SET total = total + new.change, members_version = members_version + new.members::int,
-                    order_version = order_version + 1
-             FROM UNNEST($1::bigint[], $2::bigint[], $3::boolean[]) AS new (list_id, change, members)
-             WHERE asset_list.list_id = new.list_id AND (new.members OR total >= $4)
-             RETURNING new.members
-         )
-         SELECT count(*) FROM changed WHERE members",
+    let done = sqlx::query(
+        "UPDATE asset_list
+         SET total = total + new.change, order_version = greatest(order_version + 1, now.us),
+             members_version = CASE WHEN new.members THEN greatest(members_version + 1, now.us) ELSE members_version END
+         FROM UNNEST($1::bigint[], $2::bigint[], $3::boolean[]) AS new (list_id, change, members)
+              CROSS JOIN (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AS now (us)
+         WHERE asset_list.list_id = new.list_id",
     )
     .bind(lists().map(|(list_id, _)| *list_id).collect::<Vec<_>>())
     .bind(lists().map(|(_, change)| change.total).collect::<Vec<_>>())
     .bind(lists().map(|(_, change)| change.members).collect::<Vec<_>>())
-    .bind(LONG_LIST)
-    .fetch_one(connection)
+    .execute(connection)
     .await?;
-    let wanted = lists().filter(|(_, change)| change.members).count();
-    all_there("asset_list", wanted, u64::try_from(counted).unwrap_or(0))
+    all_there("asset_list", diff.lists.len(), done.rows_affected())
 }
 
 /// A row that is gone although nobody deletes such rows: the database was restored, or edited, under this program.
