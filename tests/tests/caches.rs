@@ -3,15 +3,21 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::BTreeSet;
 use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use flate2::read::GzDecoder;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
+use vitrine_encoding::{Encoding, Piece, Stream};
 use vitrine_model::Pubkey;
-use vitrine_store::{CacheSettings, Direction, Display, ListPage, ListPlan, ListRef, Sort, Start, Store};
+use vitrine_store::{
+    AssetsPlan, CacheSettings, Direction, Display, ListPage, ListPlan, ListRef, Sort, Start, Store,
+};
 use vitrine_tests::assets::{self, pubkey};
 use vitrine_tests::client::make_key;
 use vitrine_tests::raw::{self, Raw, RawReply};
@@ -212,15 +218,65 @@ fn far_page(authority: Pubkey, chance: &mut StdRng) -> ListPlan {
         limit: 10,
         display: Display::default(),
         max_bytes: 1 << 20,
-        encoding: vitrine_encoding::Encoding::Identity,
+        encoding: Encoding::Identity,
     }
 }
 
 fn shown(page: &ListPage) -> (Option<u64>, u32, String, Option<vitrine_store::Position>) {
-    let items =
-        vitrine_encoding::Stream::new(page.items.clone().into(), vitrine_encoding::Encoding::Identity);
-    let items: Vec<u8> = items.flatten().collect();
-    (page.total, page.count, String::from_utf8(items).unwrap(), page.last)
+    (page.total, page.count, text(page.items.clone()), page.last)
+}
+
+fn text(items: Vec<Piece>) -> String {
+    String::from_utf8(Stream::new(items.into(), Encoding::Identity).flatten().collect()).unwrap()
+}
+
+/// Assets that change together are seen together, however many of them have to be read after the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn assets_of_one_answer_are_of_one_moment() {
+    const READS: u32 = 150;
+    let database = Database::new().await;
+    let together = |round: u64| -> Vec<AssetSpec> {
+        (0..40).map(|number| member(number, round, pubkey(2 << 40 | round))).collect()
+    };
+    let store = database.store();
+    assets::write(&store, &together(0)).await;
+    let plan = AssetsPlan {
+        ids: (0..40).map(pubkey).collect(),
+        display: Display::default(),
+        last_indexed_slot: false,
+        max_bytes: 1 << 20,
+        encoding: Encoding::Identity,
+    };
+    let ends = Arc::new(AtomicBool::new(false));
+    let writer = tokio::spawn({
+        let ends = Arc::clone(&ends);
+        async move {
+            for round in 1.. {
+                if ends.load(Ordering::Relaxed) {
+                    return;
+                }
+                assets::write(&store, &together(round)).await;
+            }
+        }
+    });
+    for body_bytes_max in [0, 40_000, 100_000_000] {
+        let kept = database.store().with_cache(&CacheSettings { body_bytes_max, places_max: 0 });
+        let mut seen = BTreeSet::new();
+        for _ in 0..READS {
+            let answer = kept.assets(&plan).await.unwrap();
+            assert_eq!(answer.found, 40);
+            let items: Vec<Value> = serde_json::from_str(&format!("[{}]", text(answer.items))).unwrap();
+            let ids: Vec<&str> = items.iter().map(|item| item["id"].as_str().unwrap()).collect();
+            assert_eq!(ids, plan.ids.iter().map(Pubkey::to_string).collect::<Vec<_>>());
+            let authorities: BTreeSet<&str> =
+                items.iter().map(|item| item["authorities"][0]["address"].as_str().unwrap()).collect();
+            assert_eq!(authorities.len(), 1, "{body_bytes_max}: {authorities:?}");
+            seen.extend(authorities.into_iter().map(str::to_owned));
+        }
+        assert!(seen.len() > 1, "{body_bytes_max}: nobody wrote meanwhile");
+    }
+    ends.store(true, Ordering::Relaxed);
+    writer.await.unwrap();
 }
 
 /// A deep page costs no more than the first once its list has been surveyed: what is skipped is bounded.
