@@ -6,6 +6,7 @@ COPY Cargo.toml Cargo.lock ./
 COPY config config
 COPY migrations migrations
 COPY crates crates
+COPY bench bench
 COPY tests tests
 RUN cargo build --release --locked --package vitrine
 

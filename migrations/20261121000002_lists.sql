@@ -15,13 +15,16 @@ CREATE TABLE IF NOT EXISTS asset_list (
     -- The number of list_member rows of this list, changed in the transaction that changes them.
     total    bigint   NOT NULL DEFAULT 0 CHECK (total >= 0),
     -- Grows with every transaction in which a member enters, leaves, or has its slot_created changed: as long
-    -- as it stands, the n-th member by id and by slot_created is the same one.
-    members_version bigint NOT NULL DEFAULT 0,
-    -- Likewise for the order by slot_updated, which any change of a member changes. Kept only while the list
-    -- has 10,000 members or more: nobody needs to remember places in a shorter one.
-    order_version   bigint NOT NULL DEFAULT 0,
+    -- as it stands, the n-th member by id and by slot_created is the same one. It is the time, in microseconds, or
+    -- one more than before where that is more: no version comes again, even where a restored database or another
+    -- replica has lost some.
+    members_version bigint NOT NULL,
+    -- Likewise for the order by slot_updated, which any change of a member changes.
+    order_version   bigint NOT NULL,
     UNIQUE (kind, key, value, verified)
-);
+)
+-- Totals change with every batch: with room on its page, a new total needs no new entry in an index.
+WITH (fillfactor = 60);
 
 -- The members: what pages are ordered by, and the version of the asset's bytes. Each sort has one index whose
 -- columns are exactly (list, sort key, asset), so that a page of keys is one index-only range scan either way.

@@ -19,6 +19,8 @@ pub struct AssetSpec {
     pub owner: Option<Pubkey>,
     pub burnt: bool,
     pub compressed: bool,
+    /// Bytes of text in its description, which stands there only if there are any.
+    pub described: usize,
 }
 
 impl AssetSpec {
@@ -33,6 +35,7 @@ impl AssetSpec {
             owner: None,
             burnt: false,
             compressed: false,
+            described: 0,
         }
     }
 
@@ -53,6 +56,12 @@ impl AssetSpec {
             .iter()
             .map(|(id, verified)| json!({ "address": id.to_string(), "share": 100, "verified": verified }))
             .collect();
+        let mut metadata = json!({
+            "name": format!("Asset {}", self.id), "symbol": "T", "attributes": [{ "trait_type": "Fur", "value": "Red" }],
+        });
+        if self.described > 0 {
+            metadata["description"] = text(self.described).into();
+        }
         json!({
             "interface": "V1_NFT",
             "id": self.id.to_string(),
@@ -60,7 +69,7 @@ impl AssetSpec {
                 "$schema": "https://schema.metaplex.com/nft1.0.json",
                 "json_uri": format!("https://assets.test/{}.json", self.id),
                 "files": [{ "uri": format!("https://assets.test/{}.png", self.id), "mime": "image/png" }],
-                "metadata": { "name": format!("Asset {}", self.id), "symbol": "T", "attributes": [{ "trait_type": "Fur", "value": "Red" }] },
+                "metadata": metadata,
                 "links": { "image": format!("https://assets.test/{}.png", self.id) },
             },
             "authorities": authorities,
@@ -95,6 +104,11 @@ impl AssetSpec {
             rendered: asset.render(),
         }
     }
+}
+
+/// So many bytes, neither all alike nor without any repetition.
+fn text(bytes: usize) -> String {
+    (0_usize..).flat_map(|number| format!("{number:x} ").into_bytes()).take(bytes).map(char::from).collect()
 }
 
 /// Writes assets, sorted, each id once.

@@ -43,6 +43,8 @@ fn random_spec(number: u64, chance: &mut StdRng) -> AssetSpec {
         // What changes the bytes of an asset that stays where it is.
         authority: Some(pubkey(2 << 40 | chance.random_range(0..3))),
         burnt: chance.random_bool(0.05),
+        // Some are kept as they are and compressed each time.
+        described: if number.is_multiple_of(90) { 70_000 } else { 0 },
         ..AssetSpec::new(pubkey(number))
     }
 }
@@ -124,6 +126,44 @@ async fn what_is_kept_changes_no_answer() {
             let encoding = *["identity", "gzip", "zstd"].choose(&mut chance).unwrap();
             same(&servers, &path, &call, encoding).await;
         }
+    }
+}
+
+/// Pages with unverified members are read from two lists as one: places are not those of before once there is a
+/// second one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_comes_later_moves_the_pages() {
+    let database = Database::new().await;
+    let store = database.store();
+    let key = make_key(&store, "enterprise", None).await.0;
+    let servers = ["0", "1000000"].map(|places| {
+        let settings = [("VITRINE_CACHE_BODY_BYTES_MAX", "0"), ("VITRINE_CACHE_PLACES_MAX", places)];
+        (places, Server::start(&database, &settings))
+    });
+    let members = |numbers: std::ops::Range<u64>, verified| -> Vec<AssetSpec> {
+        let spec = |number| AssetSpec {
+            collection: Some((pubkey(1 << 40), verified)),
+            ..AssetSpec::new(pubkey(number))
+        };
+        numbers.map(spec).collect()
+    };
+    assets::write(&store, &members(0..MEMBERS, true)).await;
+    let page = |page: u64, sort: &str| {
+        let params = json!({
+            "groupKey": "collection", "groupValue": pubkey(1 << 40).to_string(), "limit": 20, "page": page,
+            "sortBy": { "sortBy": sort }, "options": { "showGrandTotal": true, "showUnverifiedCollections": true },
+        });
+        ("getAssetsByGroup", params)
+    };
+    let path = format!("/?api-key={key}");
+    for sort in ["id", "created", "updated"] {
+        for number in 1..=3 {
+            same(&servers, &path, &page(number, sort), "identity").await;
+        }
+    }
+    assets::write(&store, &members(MEMBERS..MEMBERS + 90, false)).await;
+    for sort in ["id", "created", "updated"] {
+        same(&servers, &path, &page(3, sort), "identity").await;
     }
 }
 

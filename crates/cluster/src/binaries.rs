@@ -61,10 +61,20 @@ impl Binaries {
         self.folder.join(name)
     }
 
-    /// Whether this build can compress with lz4: known where `pg_config` is there and says so.
-    pub(crate) fn has_lz4(&self) -> bool {
-        let output = Command::new(self.program("pg_config")).arg("--configure").stdin(Stdio::null()).output();
-        output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("--with-lz4"))
+    /// Whether this build can compress with lz4: it is asked to, and to tell the value it would use.
+    pub(crate) fn has_lz4(&self, pgdata: &Path) -> bool {
+        let mut command = Command::new(self.program("postgres"));
+        command.args([
+            "-C",
+            "wal_compression",
+            "-c",
+            "wal_compression=lz4",
+            "-c",
+            "config_file=/dev/null",
+            "-D",
+        ]);
+        let output = command.arg(pgdata).stdin(Stdio::null()).output();
+        output.is_ok_and(|output| output.status.success() && output.stdout.trim_ascii() == b"lz4")
     }
 
     /// Looks at one folder; the error says what is wrong with it, as in "it is FOLDER, …".

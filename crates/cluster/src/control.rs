@@ -227,7 +227,8 @@ fn write_settings(
     socket_dir: &Path,
     options: &ClusterOptions,
 ) -> Result<(), ClusterError> {
-    let text = settings::render(settings::memory_mib(), binaries.has_lz4(), socket_dir, &options.settings)?;
+    let text =
+        settings::render(settings::memory_mib(), binaries.has_lz4(pgdata), socket_dir, &options.settings)?;
     let path = pgdata.join(settings::FILE);
     let write = || -> io::Result<()> {
         // A new file renamed into place: a crash leaves the old settings or the new ones.

@@ -9,7 +9,7 @@ use crate::error::ClusterError;
 /// The name of the file in `pgdata`, which `postgresql.conf` includes.
 pub(crate) const FILE: &str = "vitrine.conf";
 /// The bounds of `shared_buffers`, MiB.
-const SHARED_BUFFERS_MIB: (u64, u64) = (64, 1024);
+const SHARED_BUFFERS_MIB: (u64, u64) = (64, 4096);
 /// What is assumed where the machine does not say how much memory it has, MiB.
 const UNKNOWN_MEMORY_MIB: u64 = 2048;
 
@@ -38,10 +38,12 @@ pub(crate) fn render(
     set("shared_buffers", &format!("{shared_buffers}MB"))?;
     set("effective_cache_size", &format!("{cache}MB"))?;
     set("max_connections", "100")?;
-    set("max_wal_size", "2GB")?;
+    // After a checkpoint each page that changes is logged whole. An import changes pages everywhere in the indexes:
+    // few checkpoints, and no slow compression of what they cause.
+    set("max_wal_size", "4GB")?;
     set("checkpoint_timeout", "15min")?;
-    set("wal_compression", "on")?;
     if lz4 {
+        set("wal_compression", "lz4")?;
         set("default_toast_compression", "lz4")?;
     }
     for (name, value) in extra {
@@ -82,7 +84,7 @@ mod tests {
     fn shared_buffers_are_an_eighth_within_bounds() {
         assert!(plain(Some(128)).contains("shared_buffers = '64MB'"));
         assert!(plain(Some(4096)).contains("shared_buffers = '512MB'"));
-        assert!(plain(Some(1 << 20)).contains("shared_buffers = '1024MB'"));
+        assert!(plain(Some(1 << 20)).contains("shared_buffers = '4096MB'"));
         assert!(plain(None).contains("shared_buffers = '256MB'"));
         assert_eq!(parse_meminfo("MemTotal:       24684092 kB\nMemFree: 1 kB\n"), Some(24105));
         assert_eq!(parse_meminfo("MemFree: 1 kB\n"), None);
@@ -99,6 +101,7 @@ mod tests {
         assert_eq!(last("listen_addresses"), "listen_addresses = ''");
         assert_eq!(last("unix_socket_directories"), "unix_socket_directories = '\"/a, b''s\"'");
         assert_eq!(last("default_toast_compression"), "default_toast_compression = 'lz4'");
+        assert_eq!(last("wal_compression"), "wal_compression = 'lz4'");
         assert!(!plain(None).contains("lz4"));
     }
 

@@ -6,15 +6,15 @@
 //!
 //! A block must mean the same wherever it stands in a stream:
 //!
-//! - gzip: a block is raw deflate by a compressor that has seen nothing else, up to a sync flush. References reach
-//!   back within it only, and it ends at a whole byte. The checksum of the stream comes from those of its parts.
+//! - gzip: a block is raw deflate up to a sync flush. References reach back within it only, and it ends at a whole
+//!   byte. The checksum of the stream comes from those of its parts.
 //! - zstd: a block is the blocks of a frame of its own, without the frame. Three offsets and the entropy tables carry
 //!   over from block to block, so that not every block means the same elsewhere: `zstd.rs` checks each one, and cuts
 //!   those that do not. The frame has neither length nor checksum, and a window of 128 KiB.
 //!
-//! The price is the ratio. Bodies of a page resemble one another more than each resembles itself: joined from
-//! blocks, a page of assets is about five times as long as compressed as a whole. [`Stream`] therefore compresses
-//! text that is long, and blocks that are plain, in runs of up to 128 KiB.
+//! The price is the ratio: bodies of a page resemble one another more than each resembles itself. A **linked** block
+//! ([`Block::linked`]) therefore may refer to the text in front of it, and stands behind nothing else. [`Stream`]
+//! compresses text that is long, and blocks that are plain, in runs of up to 128 KiB.
 
 mod block;
 mod compressor;

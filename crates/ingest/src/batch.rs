@@ -73,11 +73,6 @@ impl Batch {
         self.changes.len() >= limits.assets || self.bytes >= limits.bytes
     }
 
-    /// Whether there is nothing to write.
-    pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
-    }
-
     /// Takes all that was pushed, and starts anew.
     pub fn take(&mut self) -> FullBatch {
         let Self { changes, stated, superseded, .. } = std::mem::take(self);
@@ -135,7 +130,7 @@ mod tests {
         batch.push(parsed(1, 1, 1, 0, None));
         assert!(batch.is_full(&BatchLimits { assets, bytes: usize::MAX }));
         assert_eq!(batch.take().changes.len(), 2);
-        assert!(batch.is_empty() && !batch.is_full(&BatchLimits { assets: 1, bytes: 1 }));
+        assert!(!batch.is_full(&BatchLimits { assets: 1, bytes: 1 }));
     }
 
     proptest! {

@@ -35,25 +35,24 @@ impl Asset {
         let mut out = Output { body: Vec::with_capacity(USUAL_BYTES), table: Table::default() };
         let without_slots = self.write(&mut out);
         let splices = out.table.into_bytes();
-        let digest = first_bytes(&out.body[..without_slots], &splices);
-        let version = version(&out.body, &splices);
-        Rendered { body: out.body, splices, digest, version }
+        // Both begin with the same bytes, and these are read once.
+        let (content, slots) = out.body.split_at(without_slots);
+        let hash = Sha256::new_with_prefix(content);
+        let digest = first_bytes(hash.clone(), content.len(), &splices);
+        let version = first_bytes(hash.chain_update(slots), out.body.len(), &splices);
+        Rendered { body: out.body, splices, digest, version: i64::from_be_bytes(version) }
     }
 }
 
 /// The version of a body and its splices: the first 8 bytes of SHA-256 over both. Who has kept the bytes of an
 /// id and a version has the bytes that any server on any copy of the database would read.
 pub fn version(body: &[u8], splices: &[u8]) -> i64 {
-    i64::from_be_bytes(first_bytes(body, splices))
+    i64::from_be_bytes(first_bytes(Sha256::new_with_prefix(body), body.len(), splices))
 }
 
-fn first_bytes<const N: usize>(body: &[u8], splices: &[u8]) -> [u8; N] {
-    let mut hash = Sha256::new();
-    // The length keeps the two parts apart.
-    hash.update(body.len().to_le_bytes());
-    hash.update(body);
-    hash.update(splices);
-    let full = hash.finalize();
+/// Ends a hash of so many bytes of a body with its splices; the length keeps the two parts apart.
+fn first_bytes<const N: usize>(body: Sha256, length: usize, splices: &[u8]) -> [u8; N] {
+    let full = body.chain_update(splices).chain_update(length.to_le_bytes()).finalize();
     std::array::from_fn(|at| full[at])
 }
 

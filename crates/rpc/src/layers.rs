@@ -97,6 +97,7 @@ async fn encode(State(app): State<Arc<App>>, mut request: Request, next: Next) -
     let settings = &app.settings.compression;
     let encoding = if settings.enabled { preferred(request.headers()) } else { Encoding::Identity };
     request.extensions_mut().insert(encoding);
+    let head = request.method() == Method::HEAD;
     let mut response = next.run(request).await;
     let Some(payload) = response.extensions_mut().remove::<Payload>() else { return response };
     if settings.enabled {
@@ -110,7 +111,12 @@ async fn encode(State(app): State<Arc<App>>, mut request: Request, next: Next) -
     }
     // The router counted the empty body that the payload came with.
     response.headers_mut().remove(header::CONTENT_LENGTH);
-    *response.body_mut() = payload.into_body(encoding);
+    if !head {
+        *response.body_mut() = payload.into_body(encoding);
+    } else if encoding == Encoding::Identity {
+        // HTTP/2 does not drop the body of such an answer by itself.
+        response.headers_mut().insert(header::CONTENT_LENGTH, payload.len().into());
+    }
     response
 }
 
@@ -137,8 +143,11 @@ fn preferred(headers: &HeaderMap) -> Encoding {
 /// An entry of `accept-encoding` and its weight, 1 where none is said.
 fn weighted(entry: &str) -> (String, f32) {
     let (name, parameters) = entry.split_once(';').unwrap_or((entry, ""));
-    let weight =
-        parameters.trim().strip_prefix("q=").map_or(1.0, |weight| weight.trim().parse().unwrap_or(0.0));
+    let weight = parameters
+        .trim()
+        .strip_prefix(['q', 'Q'])
+        .and_then(|rest| rest.strip_prefix('='))
+        .map_or(1.0, |weight| weight.trim().parse().unwrap_or(0.0));
     (name.trim().to_ascii_lowercase(), weight)
 }
 

@@ -13,6 +13,9 @@ use vitrine_model::Pubkey;
 /// What stands between two items.
 pub(crate) const SEPARATOR: &[u8] = b",";
 
+/// Longer bodies are kept as they are, and compressed in runs as they are sent: each run bounds its time.
+const ENCODED_BYTES_MAX: usize = 1 << 16;
+
 /// What an entry costs besides its bytes: key, handles and the cache's own bookkeeping, about.
 const ENTRY_BYTES: u64 = 250;
 
@@ -93,8 +96,11 @@ impl Body {
         Self { block: Block::new(Encoding::Identity, bytes), splices }
     }
 
-    /// The same, encoded, without its splices: to stand behind another plain body and a separator.
+    /// The same, encoded unless it is long, without its splices: to stand behind another plain body and a separator.
     pub(crate) fn encoded(&self, encoding: Encoding, behind: Option<&Self>) -> Self {
+        if self.block.plain_len() > ENCODED_BYTES_MAX {
+            return self.clone();
+        }
         let plain = self.block.bytes().clone();
         let block = match behind {
             Some(behind) => Block::linked(encoding, plain, &[behind.block.bytes(), SEPARATOR].concat()),

@@ -11,6 +11,7 @@ mod plan;
 mod pool;
 mod positions;
 mod read;
+mod reads;
 mod settings;
 mod status;
 mod write;

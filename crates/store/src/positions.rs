@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use quick_cache::sync::Cache;
@@ -12,7 +12,7 @@ use crate::plan::{Direction, ListRef, Position, Sort};
 /// The most places of one order.
 const PLACES_PER_ORDER: usize = 2_048;
 
-/// A survey is made again after this many times the time that the last one took.
+/// After a survey there is none, of any order, for this many times the time that it took.
 const SURVEY_PAUSE: u32 = 10;
 
 /// A list in one of its orders.
@@ -43,7 +43,11 @@ pub(crate) struct Survey {
 
 /// What is remembered of all orders. Those that nobody asks for make room.
 #[derive(Debug)]
-pub(crate) struct Positions(Option<Cache<Order, Arc<Mutex<Places>>>>);
+pub(crate) struct Positions {
+    orders: Option<Cache<Order, Arc<Mutex<Places>>>>,
+    /// From when on there may be another survey.
+    next_survey: Mutex<Option<Instant>>,
+}
 
 /// What is remembered of one order.
 #[derive(Debug, Default)]
@@ -52,8 +56,6 @@ struct Places {
     by_skipped: BTreeMap<u64, Position>,
     /// The version of the last survey, unless what it found was forgotten.
     surveyed: Option<i64>,
-    /// From when on there may be another survey.
-    next_survey: Option<Instant>,
     surveying: bool,
 }
 
@@ -65,12 +67,13 @@ pub(crate) fn survey_step(total: u64) -> u64 {
 impl Positions {
     /// Remembers about so many places; 0: none.
     pub(crate) fn new(places_max: usize) -> Self {
-        Self((places_max > 0).then(|| Cache::new((places_max / PLACES_PER_ORDER).max(1))))
+        let orders = (places_max > 0).then(|| Cache::new((places_max / PLACES_PER_ORDER).max(1)));
+        Self { orders, next_survey: Mutex::default() }
     }
 
     /// The last place that skips no more than `offset`.
     pub(crate) fn nearest(&self, order: &Order, offset: u64) -> Option<Place> {
-        let known = self.0.as_ref()?.get(order)?;
+        let known = self.orders.as_ref()?.get(order)?;
         let known = lock(&known);
         let (&skipped, &position) = known.by_skipped.range(..=offset).next_back()?;
         Some(Place { version: known.version, skipped, position })
@@ -90,7 +93,7 @@ impl Positions {
     /// Forgets a version of an order that turned out to be no longer, or not yet, the list's: a restored database
     /// has older ones. The order may be surveyed again, after the usual pause.
     pub(crate) fn forget(&self, order: &Order, version: i64) {
-        if let Some(known) = self.0.as_ref().and_then(|orders| orders.get(order)) {
+        if let Some(known) = self.orders.as_ref().and_then(|orders| orders.get(order)) {
             let mut known = lock(&known);
             // What has been learnt of a later one meanwhile stays.
             if known.version == version {
@@ -103,10 +106,12 @@ impl Positions {
 
     /// Whether to survey an order now: one caller at a time, once a version, and not all the time.
     pub(crate) fn begin_survey(&self, order: &Order, version: i64, now: Instant) -> Option<Survey> {
+        if lock(&self.next_survey).is_some_and(|next| now < next) {
+            return None;
+        }
         let known = self.known(order)?;
         let mut known = lock(&known);
-        let due = known.surveyed != Some(version) && known.next_survey.is_none_or(|next| now >= next);
-        if known.surveying || !due {
+        if known.surveying || known.surveyed == Some(version) {
             return None;
         }
         known.surveying = true;
@@ -118,15 +123,16 @@ impl Positions {
         let Some(known) = self.known(order) else { return };
         let took = now.saturating_duration_since(survey.begun);
         let pause = took.saturating_mul(SURVEY_PAUSE).min(Duration::from_hours(1));
+        *lock(&self.next_survey) = Some(now + pause);
         let mut known = lock(&known);
         known.surveying = false;
         known.surveyed = worked.then_some(survey.version);
-        known.next_survey = Some(now + pause);
     }
 
     fn known(&self, order: &Order) -> Option<Arc<Mutex<Places>>> {
         // In one step: of two who come first at once, only one may survey.
-        let Ok(known) = self.0.as_ref()?.get_or_insert_with(order, || Ok::<_, Infallible>(Arc::default()));
+        let Ok(known) =
+            self.orders.as_ref()?.get_or_insert_with(order, || Ok::<_, Infallible>(Arc::default()));
         Some(known)
     }
 }
@@ -164,7 +170,7 @@ impl Places {
     }
 }
 
-fn lock(places: &Mutex<Places>) -> std::sync::MutexGuard<'_, Places> {
+fn lock<T>(places: &Mutex<T>) -> MutexGuard<'_, T> {
     places.lock().expect("nothing panics while it holds this lock")
 }
 

@@ -88,6 +88,8 @@ pub struct ImportSettings {
     pub batch_assets: usize,
     /// Bytes of rendered assets of a batch, about.
     pub batch_bytes: usize,
+    /// Batches that are written at a time.
+    pub writers_max: usize,
     /// The largest asset of an input, in bytes.
     pub record_bytes_max: usize,
     /// How long a batch is tried again while the database is away.
@@ -215,10 +217,11 @@ impl Default for LogSettings {
 
 impl Default for ImportSettings {
     fn default() -> Self {
-        let ImportOptions { batch, max_record_bytes, store_patience, .. } = ImportOptions::default();
+        let ImportOptions { batch, writers, max_record_bytes, store_patience, .. } = ImportOptions::default();
         Self {
             batch_assets: batch.assets,
             batch_bytes: batch.bytes,
+            writers_max: writers,
             record_bytes_max: max_record_bytes,
             retry_max_seconds: store_patience.as_secs(),
         }

@@ -204,7 +204,7 @@ fn the_image_is_built_from_what_is_there() {
         copied.extend(paths);
     }
     // The members of the workspace, and what is compiled in.
-    for needed in ["Cargo.toml", "Cargo.lock", "crates", "tests", "config", "migrations"] {
+    for needed in ["Cargo.toml", "Cargo.lock", "bench", "crates", "tests", "config", "migrations"] {
         assert!(copied.contains(&needed), "{needed} is not copied");
     }
     let build =

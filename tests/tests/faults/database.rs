@@ -14,7 +14,7 @@ use vitrine_tests::{Database, OwnPostgres};
 
 use super::{
     A_LITTLE, CALL_TIMEOUT, Outcome, Shot, World, assert_answered_in_time, body, collection, count,
-    lock_assets, memory, path, ready, serve, until, until_ready,
+    lock_lists, memory, path, ready, serve, until, until_ready,
 };
 
 #[tokio::test]
@@ -252,7 +252,7 @@ async fn the_pool_is_exhausted_and_works_again() {
     let client = server.client();
     let mut other = database.connect().await;
     for _ in 0..2 {
-        lock_assets(&mut other).await;
+        lock_lists(&mut other).await;
         let shots = (0..9).map(|door| world.shoot(&client, door));
         let shots = futures_util::future::join_all(shots).await;
         assert_answered_in_time(&shots);

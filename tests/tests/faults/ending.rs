@@ -7,7 +7,7 @@ use sqlx::{Connection, Executor};
 use tokio::time::{Instant, sleep};
 use vitrine_tests::Database;
 
-use super::{Outcome, Shot, World, count, lock_assets, ready, serve, until, waiting};
+use super::{Outcome, Shot, World, count, lock_lists, ready, serve, until, waiting};
 
 /// A server that drains under the load of 12 clients, each of which ends with a call like `last`.
 async fn drain_under_load(last: fn(&Shot) -> bool) {
@@ -61,7 +61,7 @@ async fn calls_under_way_complete_without_a_drain() {
     let mut server = serve(&database.url(), &[("VITRINE_SERVER_CALL_TIMEOUT_MS", "20000")]);
     let world = world.learn(&server).await;
     let (mut other, mut watching) = (database.connect().await, database.connect().await);
-    lock_assets(&mut other).await;
+    lock_lists(&mut other).await;
     // Each on a connection of its own, which stays after its answer if nobody closes it.
     let calls: Vec<_> = (0..6)
         .map(|door| {
@@ -97,7 +97,7 @@ async fn ends_although_a_call_hangs(settings: &[(&str, &str)], signals: usize) -
     let mut server = serve(&database.url(), &settings);
     let world = world.learn(&server).await;
     let (mut other, mut watching) = (database.connect().await, database.connect().await);
-    lock_assets(&mut other).await;
+    lock_lists(&mut other).await;
     let client = server.client();
     let call = tokio::spawn(async move { world.shoot(&client, 0).await.outcome });
     until("the call waits", async || waiting(&mut watching).await == 1).await;
@@ -149,7 +149,7 @@ async fn a_server_killed_in_the_middle_leaves_nothing_behind() {
     // Some calls are killed while they wait for a lock, and must not wait for ever.
     let mut other = database.connect().await;
     let mut watching = database.connect().await;
-    lock_assets(&mut other).await;
+    lock_lists(&mut other).await;
     until("calls wait", async || waiting(&mut watching).await >= 6).await;
     server.signal(Signal::KILL);
     server.wait();

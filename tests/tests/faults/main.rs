@@ -287,9 +287,9 @@ async fn until_ready(client: &Client) {
     until("/ready is 200 again", async || ready(client).await == (200, Vec::new())).await;
 }
 
-/// Holds back whoever reads an asset, until it is dropped or rolled back.
-async fn lock_assets(connection: &mut PgConnection) {
-    connection.execute("BEGIN; LOCK TABLE asset IN ACCESS EXCLUSIVE MODE").await.unwrap();
+/// Holds back whoever reads a list, until it is dropped or rolled back.
+async fn lock_lists(connection: &mut PgConnection) {
+    connection.execute("BEGIN; LOCK TABLE list_member IN ACCESS EXCLUSIVE MODE").await.unwrap();
 }
 
 /// How many of the server's connections to this database wait for a lock.

@@ -1,10 +1,14 @@
 //! Which of two states of an asset holds, and what lists make of a change.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
+use sqlx::Connection as _;
+use vitrine_model::Pubkey;
 use vitrine_tests::AssetSpec;
 use vitrine_tests::assets::pubkey;
 
-use crate::{World, ndjson, response};
+use crate::{Done, World, ndjson, response};
 
 const KEPT: &str =
     "SELECT slot_created, slot_updated, (convert_from(body, 'UTF8')::json #>> '{content,metadata,name}')
@@ -58,6 +62,58 @@ async fn the_same_holds_within_one_file() {
     let kept: (i64, i64, String) =
         sqlx::query_as(KEPT).fetch_one(&mut world.database.connect().await).await.unwrap();
     assert_eq!((kept.0, kept.1, kept.2.as_str()), (3, 12, "second"));
+    world.check().await;
+}
+
+/// Two batches of one file that have an asset in common are not written at once: the first one is held up, and the
+/// second one, with the later state, waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_with_an_asset_in_common_keep_their_order() {
+    let world = World::new().await;
+    let (first, shared, last) = (pubkey(2), pubkey(1), pubkey(3));
+    // A batch locks what is there in this order.
+    assert!(first < shared);
+    let state = |id: Pubkey, name: &str| {
+        let mut asset = named(name, 1, 10);
+        asset["id"] = id.to_string().into();
+        asset
+    };
+    world.load(&[state(first, "A"), state(shared, "A")]);
+    let mut holder = world.database.connect().await;
+    let mut holding = holder.begin().await.unwrap();
+    sqlx::query("SELECT FROM asset WHERE asset_id = $1 FOR UPDATE")
+        .bind(first.as_bytes().as_slice())
+        .execute(&mut *holding)
+        .await
+        .unwrap();
+
+    let states = [state(first, "B"), state(shared, "B"), state(shared, "C"), state(last, "C")];
+    let file = world.file("states.ndjson", ndjson(&states));
+    let command = world.command(&[&file]).env("VITRINE_IMPORT_BATCH_ASSETS", "2");
+    let child = command.env("VITRINE_IMPORT_WRITERS_MAX", "2").piped();
+    let mut watcher = world.database.connect().await;
+    let mut is = async |question: &'static str| -> bool {
+        sqlx::query_scalar(question).fetch_one(&mut watcher).await.unwrap()
+    };
+    while !is("SELECT count(*) = 1 FROM pg_stat_activity
+               WHERE datname = current_database() AND application_name = 'vitrine write' AND wait_event_type = 'Lock'")
+        .await
+    {}
+    // An import that did not wait would have written the second batch by then.
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(500) {
+        assert!(is("SELECT count(*) = 2 FROM asset").await, "the second batch came first");
+    }
+    holding.rollback().await.unwrap();
+    let done = tokio::task::spawn_blocking(|| Done::of(child.wait_with_output().unwrap())).await.unwrap();
+    assert_eq!(done.whole().counts(), [1, 3, 0, 0, 0, 0]);
+    let names: Vec<String> = sqlx::query_scalar(
+        "SELECT convert_from(body, 'UTF8')::json #>> '{content,metadata,name}' FROM asset ORDER BY asset_id",
+    )
+    .fetch_all(&mut watcher)
+    .await
+    .unwrap();
+    assert_eq!(names, ["B", "C", "C"]);
     world.check().await;
 }
 

@@ -143,6 +143,27 @@ async fn http_2_with_prior_knowledge() {
     futures_util::future::join_all(calls).await;
 }
 
+/// Whoever asks for the head alone gets no body: over HTTP/2 one would be a fault of protocol.
+#[tokio::test]
+async fn heads_come_without_bodies() {
+    let world = World::new(&[]).await;
+    drop(world.server.client());
+    for http_2 in [false, true] {
+        let builder = reqwest::Client::builder();
+        let builder = if http_2 { builder.http2_prior_knowledge() } else { builder };
+        let client = builder.build().unwrap();
+        for path in ["/", "/health", "/status", "/openrpc.json", "/nowhere"] {
+            let url = format!("{}{path}", world.server.base);
+            let head = client.head(&url).send().await.unwrap();
+            let whole = client.get(&url).send().await.unwrap();
+            assert_eq!(head.status(), whole.status(), "{path}");
+            assert_eq!(head.headers()["content-length"], whole.headers()["content-length"], "{path}");
+            assert_eq!(head.bytes().await.unwrap().len(), 0, "{path}");
+            assert_ne!(whole.bytes().await.unwrap().len(), 0, "{path}");
+        }
+    }
+}
+
 /// More than all buffers between a server and its clients hold.
 const UNREAD_BYTES: usize = 64 << 20;
 

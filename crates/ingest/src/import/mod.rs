@@ -1,9 +1,10 @@
 //! `vitrine import`: inputs are read, parsed and written side by side, with memory that does not grow with them.
 //!
 //! A reader thread splits the input, workers parse what it has split, in order; from their results one batch is
-//! collected while the one before it is written. What is committed stays, and an import that is repeated finishes
-//! what another one began: to write an asset twice is to write it once.
+//! collected while those before it are written, several at a time. What is committed stays, and an import that is
+//! repeated finishes what another one began: to write an asset twice is to write it once.
 
+mod in_flight;
 mod reader;
 mod rejects;
 mod writer;
@@ -14,13 +15,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use vitrine_model::Slot;
 use vitrine_store::{Store, StoreError};
 
 use crate::batch::{Batch, BatchLimits};
 use crate::parse::Parsed;
 use crate::source::{BadRecord, Input, Progress, ReadError, Source};
+use in_flight::InFlight;
 use reader::Part;
 use rejects::Rejects;
 use writer::{Outcome, cancelled};
@@ -34,6 +35,8 @@ pub struct ImportOptions {
     pub rejects: Option<PathBuf>,
     /// When a batch is written.
     pub batch: BatchLimits,
+    /// Batches that are written at a time, each on a connection of its own; at least 1.
+    pub writers: usize,
     /// The longest record, in bytes of JSON; a longer one is bad.
     pub max_record_bytes: usize,
     /// How long a batch may wait for a store that is away.
@@ -157,7 +160,7 @@ struct Import<'a> {
     started: Instant,
     summary: Summary,
     batch: Batch,
-    in_flight: Option<JoinHandle<Outcome>>,
+    in_flight: InFlight,
     /// The lowest slot stated so far.
     stated: Option<Slot>,
 }
@@ -168,6 +171,7 @@ impl Default for ImportOptions {
             strict: false,
             rejects: None,
             batch: BatchLimits { assets: 5_000, bytes: 16 * 1024 * 1024 },
+            writers: 2,
             max_record_bytes: 16 * 1024 * 1024,
             store_patience: Duration::from_mins(1),
         }
@@ -194,7 +198,7 @@ impl Summary {
 }
 
 /// Imports `inputs`, one after the other, into `store`. `progress` moves while it works, and `on_event` is told what
-/// happens. When `cancel` becomes true, the batch in flight is committed and nothing more is.
+/// happens. When `cancel` becomes true, the batches in flight are committed and nothing more is.
 pub async fn import(
     store: &Store,
     inputs: &[Input],
@@ -213,7 +217,7 @@ pub async fn import(
         started: Instant::now(),
         summary: Summary::default(),
         batch: Batch::default(),
-        in_flight: None,
+        in_flight: InFlight::default(),
         stated: None,
     };
     // All of them first: the total is right from the start.
@@ -334,25 +338,41 @@ impl Import<'_> {
         }
     }
 
-    /// Starts to write the batch, when the one before it is written.
+    /// Starts to write the batch, when there is a writer for it and nobody else writes one of its assets.
     async fn flush(&mut self) -> Result<(), ImportError> {
-        self.settle().await?;
+        let batch = self.batch.take();
+        while self.in_flight.len() >= self.options.writers.max(1) || self.in_flight.touches(&batch.changes) {
+            self.settle_one().await?;
+        }
         self.summary.interrupted |= *self.cancel.borrow();
-        if self.summary.interrupted || self.batch.is_empty() {
+        if self.summary.interrupted || batch.changes.is_empty() {
             return Ok(());
         }
-        let batch = self.batch.take();
         self.stated = self.stated.into_iter().chain(batch.stated).min();
+        let ids = batch.changes.iter().map(|change| change.id).collect();
         let write =
             writer::write(self.store.clone(), batch, self.options.store_patience, self.cancel.clone());
-        self.in_flight = Some(tokio::spawn(write));
+        self.in_flight.start(ids, write);
         Ok(())
     }
 
-    /// Waits for the batch in flight.
-    async fn settle(&mut self) -> Result<(), ImportError> {
-        let Some(write) = self.in_flight.take() else { return Ok(()) };
-        let outcome = write.await.map_err(|_| ImportError::Worker("the writer"))?;
+    /// Waits for a batch in flight; false if there is none. Where the store failed it, the others are waited for
+    /// too: the summary that goes with the error counts all that is committed.
+    async fn settle_one(&mut self) -> Result<bool, ImportError> {
+        let mut failed = None;
+        while let Some(outcome) = self.in_flight.next().await {
+            if let Some(error) = self.settled(outcome?) {
+                failed.get_or_insert(error);
+            }
+            if failed.is_none() {
+                return Ok(true);
+            }
+        }
+        failed.map_or(Ok(false), |source| Err(self.store_error(source)))
+    }
+
+    /// Counts what became of a batch.
+    fn settled(&mut self, outcome: Outcome) -> Option<StoreError> {
         self.summary.elapsed = self.started.elapsed();
         match outcome {
             Outcome::Written { written, superseded } => {
@@ -362,11 +382,14 @@ impl Import<'_> {
                 self.summary.stale += written.stale;
                 self.summary.superseded += superseded;
                 (self.on_event)(Event::Written(&self.summary));
+                None
             }
-            Outcome::Failed(source) => return Err(self.store_error(source)),
-            Outcome::Cancelled => self.summary.interrupted = true,
+            Outcome::Failed(source) => Some(source),
+            Outcome::Cancelled => {
+                self.summary.interrupted = true;
+                None
+            }
         }
-        Ok(())
     }
 
     /// Writes what is left, unless it was cancelled, and tells the store that all of it is in.
@@ -374,7 +397,7 @@ impl Import<'_> {
         if !self.summary.interrupted {
             self.flush().await?;
         }
-        self.settle().await?;
+        while self.settle_one().await? {}
         self.flush_rejects()?;
         if self.summary.files > 0 && !self.summary.interrupted {
             (self.on_event)(Event::Finishing);

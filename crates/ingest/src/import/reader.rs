@@ -17,6 +17,9 @@ const CHUNK_RECORDS: usize = 256;
 const CHUNK_BYTES: usize = 1024 * 1024;
 /// Bytes of records between the reader and whoever takes the results; a record over it goes alone.
 const BUDGET_BYTES: usize = 64 * 1024 * 1024;
+/// Chunks between the reader and whoever takes the results: more than a batch, so that the next one is parsed while
+/// the writers are busy. Their bytes are bounded by the budget.
+const CHUNKS_MAX: usize = 64;
 /// The unit of the budget.
 const PERMIT_BYTES: usize = 1024;
 
@@ -41,8 +44,7 @@ pub(super) struct Chunk {
 ///
 /// It is a thread of its own, and none of the runtime's: one that waits for standard input must not hold up a shutdown.
 pub(super) fn start(source: Arc<Source>, max_record_bytes: usize) -> Result<mpsc::Receiver<Part>, ReadError> {
-    let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let (parts, receiver) = mpsc::channel(workers);
+    let (parts, receiver) = mpsc::channel(CHUNKS_MAX);
     let runtime = Handle::current();
     let read = move || {
         let last = match read(&source, max_record_bytes, &runtime, &parts) {
@@ -71,6 +73,7 @@ fn read(
     parts: &mpsc::Sender<Part>,
 ) -> Result<(), ReadError> {
     let budget = Arc::new(Semaphore::new(BUDGET_BYTES / PERMIT_BYTES));
+    let cores = Arc::new(Semaphore::new(thread::available_parallelism().map_or(1, std::num::NonZero::get)));
     let mut records = Records::open(source, max_record_bytes)?;
     loop {
         let (entries, bytes, end) = next_entries(&mut records);
@@ -79,7 +82,13 @@ fn read(
             let permits = u32::try_from(permits).expect("the budget fits 32 bits");
             let permit = runtime.block_on(Arc::clone(&budget).acquire_many_owned(permits));
             let permit = permit.expect("the budget is never closed");
-            let chunk = runtime.spawn_blocking(move || parse_all(entries, permit));
+            // As many parsers as there are cores.
+            let core = runtime.block_on(Arc::clone(&cores).acquire_owned()).expect("this is never closed");
+            let chunk = runtime.spawn_blocking(move || {
+                let chunk = parse_all(entries, permit);
+                drop(core);
+                chunk
+            });
             if parts.blocking_send(Part::Chunk(chunk)).is_err() {
                 return Ok(());
             }

@@ -40,13 +40,15 @@ impl Store {
 
     /// Starts from a remembered place if there is one, and again without it if that no longer holds.
     async fn seek_and_read(&self, plan: &ListPlan) -> Result<ListPage, StoreError> {
-        let seek = self.places.seek(plan);
+        let mut seek = self.places.seek(plan);
         let (mut head, mut page) = self.read_page(plan, &seek).await?;
         if let Some(version) = seek.version
             && head.version != Some(version)
         {
             self.places.forget(plan, version);
-            (head, page) = self.read_page(plan, &Seek::plain(plan.start)).await?;
+            // What follows goes by what was skipped in the end.
+            seek = Seek::plain(plan.start);
+            (head, page) = self.read_page(plan, &seek).await?;
         }
         self.places.learn(plan, &head, &page);
         self.survey_after(plan, &seek, &head);
@@ -58,6 +60,7 @@ impl Store {
         let as_rendered = plan.display.as_model().is_plain();
         if as_rendered && !self.bodies.is_on() {
             let (head, items, last) = members::items(&mut connection, plan, seek).await?;
+            connection.done();
             return Ok((head, page(head, items, last)));
         }
         let (head, mut members) = self.members(&mut connection, plan, seek, as_rendered).await?;
@@ -67,7 +70,7 @@ impl Store {
             HashMap::new()
         };
         // What is left to do needs no database.
-        drop(connection);
+        connection.done();
         members.encode(&self.bodies).await;
         let (mut items, last) = (Items::new(plan.max_bytes), members.last());
         if as_rendered {

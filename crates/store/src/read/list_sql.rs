@@ -144,8 +144,7 @@ const HEAD: &str = "\nSELECT (SELECT slot FROM watermark WHERE source = 'import'
 fn list(shape: Shape) -> String {
     let version = match shape.sort {
         Sort::Id | Sort::Created => "members_version",
-        // Only long lists keep it (migrations, lists).
-        Sort::Updated => "CASE WHEN total >= 10000 THEN order_version END",
+        Sort::Updated => "order_version",
     };
     // A list whose members are all unverified is there, and empty to those who did not ask for them.
     let which = if shape.unverified { "" } else { " FILTER (WHERE verified)" };
@@ -154,25 +153,27 @@ fn list(shape: Shape) -> String {
         version,
         " AS version FROM asset_list\n    WHERE kind = $1 AND key = $2 AND value = $3\n),\nwhole AS MATERIALIZED (\n    SELECT coalesce(sum(total)",
         which,
-        ", 0)::bigint AS total,\n           CASE WHEN count(version)",
+        ", 0)::bigint AS total,\n           sum(version)",
         which,
-        " = count(*)",
-        which,
-        " THEN sum(version)",
-        which,
-        " END::bigint AS version\n    FROM list HAVING count(*) > 0\n)",
+        "::bigint AS version\n    FROM list HAVING count(*) > 0\n)",
     ]
     .concat()
 }
 
 fn items(shape: Shape) -> String {
-    let splices = match shape.columns {
+    // What nobody asks for costs both sides something on every row all the same.
+    let (version, splices) = match shape.columns {
         Columns::Keys => return keys(shape),
-        Columns::Bodies => "NULL::bytea",
-        Columns::Splices => "asset.splices",
+        Columns::Bodies => ("NULL", "NULL"),
+        Columns::Splices => ("asset.version", "asset.splices"),
     };
+    let position = if shape.sort == Sort::Id { "NULL" } else { "page.position" };
     [
-        ",\n       NULL::bytea AS asset_id, NULL::bigint AS position, NULL::bigint AS asset_version,\n       NULL::bytea AS body, NULL::bytea AS splices\nUNION ALL\nSELECT NULL, NULL, NULL, page.asset_id, page.position, asset.version, asset.body, ",
+        ",\n       NULL::bytea AS asset_id, NULL::bigint AS position, NULL::bigint AS asset_version,\n       NULL::bytea AS body, NULL::bytea AS splices\nUNION ALL\nSELECT NULL, NULL, NULL, page.asset_id, ",
+        position,
+        ", ",
+        version,
+        ", asset.body, ",
         splices,
         "\nFROM (\n",
         &page_of_keys(shape),

@@ -16,8 +16,8 @@ use crate::cache::{Body, BodyCache, BodyKey, Member};
 use crate::plan::{ListPlan, Position, Start};
 use crate::{Sort, StoreError};
 
-/// How many bodies are encoded in a row before others get a turn: about a millisecond's work.
-const ENCODED_IN_A_ROW: usize = 16;
+/// How many bytes of bodies are encoded in a row before others get a turn: about a millisecond's work.
+const ENCODED_IN_A_ROW: usize = 1 << 16;
 
 /// Bodies by primary key. `$1` the ids.
 pub(super) const BODIES: &str = "SELECT asset_id, version, body, splices FROM asset WHERE asset_id = ANY($1)";
@@ -73,9 +73,7 @@ pub(super) async fn items(
         last = Some(row);
     }
     let last = match last {
-        Some(row) => {
-            Some(Position { slot: slot("list_member", row.try_get(4)?)?, id: pubkey(row.try_get(3)?)? })
-        }
+        Some(row) => Some(Position { slot: position(&row)?, id: pubkey(row.try_get(3)?)? }),
         None => None,
     };
     Ok((head, items, last))
@@ -98,7 +96,7 @@ pub(super) async fn by_rows(
         bytes += body.len();
         within(bytes, plan.max_bytes)?;
         members.push(pubkey(asset_id)?, row.try_get(5)?, Body::plain(body, row.try_get(7)?));
-        members.last_slot = slot("list_member", row.try_get(4)?)?;
+        members.last_slot = position(&row)?;
     }
     Ok((head, members))
 }
@@ -115,7 +113,7 @@ pub(super) async fn by_keys(
     let row = query(plan, seek, Columns::Keys).fetch_one(&mut *connection).await?;
     let head = head_of(&row)?;
     let Some(ids) = row.try_get::<Option<&[u8]>, _>(3)? else { return Ok(Some((head, Members::default()))) };
-    let last_slot = slot("list_member", row.try_get::<Option<i64>, _>(4)?.unwrap_or(0))?;
+    let last_slot = position(&row)?;
     let versions: Vec<i64> = row.try_get(5)?;
     let ids = ids.chunks(32).map(pubkey).collect::<Result<Vec<_>, _>>()?;
     let members = Members::new(ids.into_iter().zip(versions), encoding, last_slot);
@@ -171,7 +169,8 @@ impl Members {
 
     /// What the page shows by id, once everything is encoded.
     pub(super) fn bodies(&self) -> impl Iterator<Item = (Pubkey, &Body)> {
-        self.keys.iter().zip(self.bodies.iter().flatten()).map(|(key, body)| (key.member.id, body))
+        let bodies = self.bodies.iter().map(|body| body.as_ref().expect("each body is kept or read"));
+        self.keys.iter().zip(bodies).map(|(key, body)| (key.member.id, body))
     }
 
     /// Plain bodies and their splices.
@@ -181,7 +180,7 @@ impl Members {
 
     /// What the page shows, once everything is encoded.
     pub(super) fn into_blocks(self) -> impl Iterator<Item = Block> {
-        self.bodies.into_iter().flatten().map(|body| body.block)
+        self.bodies.into_iter().map(|body| body.expect("each body is kept, read or encoded").block)
     }
 
     fn look_up(&mut self, cache: &BodyCache) {
@@ -226,8 +225,9 @@ impl Members {
             let body = plain.encoded(key.encoding, behind);
             cache.keep(*key, &body);
             self.bodies[place] = Some(body);
-            encoded += 1;
-            if encoded.is_multiple_of(ENCODED_IN_A_ROW) {
+            encoded += plain.block.plain_len();
+            if encoded >= ENCODED_IN_A_ROW {
+                encoded = 0;
                 // Others have their turn.
                 tokio::task::yield_now().await;
             }
@@ -338,6 +338,11 @@ fn head_of(row: &PgRow) -> Result<Head, StoreError> {
         total: row.try_get::<Option<i64>, _>(1)?.map(|total| u64::try_from(total).unwrap_or(0)),
         version: row.try_get(2)?,
     })
+}
+
+/// The sort key of a row besides its id; 0 where there is none.
+fn position(row: &PgRow) -> Result<Slot, StoreError> {
+    slot("list_member", row.try_get::<Option<i64>, _>(4)?.unwrap_or(0))
 }
 
 pub(super) fn within(bytes: usize, max_bytes: usize) -> Result<(), StoreError> {

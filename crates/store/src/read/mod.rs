@@ -1,4 +1,4 @@
-//! Reads: a plan in, rows out, one statement and so one snapshot.
+//! Reads: a plan in, rows out, of one snapshot.
 
 pub(crate) mod assets;
 pub(crate) mod body;

@@ -20,6 +20,9 @@ use crate::{Store, StoreError};
 /// From how many skipped members on a list is surveyed: what skipping them costs is then about a millisecond.
 const SURVEY_FROM: u64 = 16_384;
 
+/// Nothing is remembered of shorter lists: to skip so many members costs next to nothing.
+const LEARN_FROM: u64 = 256;
+
 /// What is remembered of all lists.
 #[derive(Debug)]
 pub(crate) struct Places {
@@ -53,7 +56,7 @@ impl Places {
             return;
         };
         let skipped = offset + u64::from(page.count);
-        if head.total.is_some_and(|total| skipped < total) {
+        if head.total.is_some_and(|total| total >= LEARN_FROM && skipped < total) {
             self.positions.learn(&order(plan), version, &[(skipped, last)]);
         }
     }
@@ -88,7 +91,8 @@ impl Store {
     /// Has a list surveyed beside the calls, after one that had to skip far.
     pub(super) fn survey_after(&self, plan: &ListPlan, seek: &Seek, head: &Head) {
         let (Some(total), Some(version)) = (head.total, head.version) else { return };
-        if seek.skip < SURVEY_FROM || seek.skip >= total {
+        if seek.skip < SURVEY_FROM || seek.skip >= total || self.read_connections_max() < 2 {
+            // A survey holds a connection, and pages need one.
             return;
         }
         // Where another list is being surveyed, the next far page of this one asks again.
@@ -127,7 +131,7 @@ impl Store {
             places.push((skipped, Position { slot: slot("list_member", row.try_get(3)?)?, id }));
         }
         drop(rows);
-        drop(connection);
+        connection.done();
         if let Some(version) = version {
             self.places.positions.learn(order, version, &places);
         }

@@ -1,6 +1,7 @@
 //! The tables `asset_list` and `list_member`: names to ids, members, totals.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
@@ -14,9 +15,6 @@ use crate::StoreError;
 
 /// The most names that are remembered; then it starts anew.
 const REMEMBERED_MAX: usize = 100_000;
-
-/// From how many members on a list keeps its `order_version` (see the migration of lists).
-pub(crate) const LONG_LIST: i64 = 10_000;
 
 /// Ids of lists that are committed. Such an id never changes and is never deleted, so nothing here grows stale.
 #[derive(Debug, Default)]
@@ -37,18 +35,23 @@ impl ListIds {
         self.0.lock().expect("nothing panics while it holds this lock").clear();
     }
 
-    fn get_all<'k>(&self, keys: BTreeSet<&'k ListKey>) -> (HashMap<&'k ListKey, i64>, Vec<&'k ListKey>) {
+    /// Those that are remembered, and the others, sorted.
+    fn get_all<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k ListKey>,
+    ) -> (HashMap<&'k ListKey, i64>, Vec<&'k ListKey>) {
         let known = self.0.lock().expect("nothing panics while it holds this lock");
-        let mut found = HashMap::with_capacity(keys.len());
-        let mut missing = Vec::new();
+        let (mut found, mut missing) = (HashMap::new(), HashSet::new());
         for key in keys {
-            match known.get(key) {
-                Some(&list_id) => {
-                    found.insert(key, list_id);
+            if let Entry::Vacant(place) = found.entry(key) {
+                match known.get(key) {
+                    Some(&list_id) => drop(place.insert(list_id)),
+                    None => drop(missing.insert(key)),
                 }
-                None => missing.push(key),
             }
         }
+        let mut missing: Vec<_> = missing.into_iter().collect();
+        missing.sort_unstable();
         (found, missing)
     }
 }
@@ -59,7 +62,7 @@ pub(super) async fn resolve<'c>(
     ids: &ListIds,
     changes: &'c [AssetChange],
 ) -> Result<HashMap<&'c ListKey, i64>, StoreError> {
-    let (mut known, missing) = ids.get_all(changes.iter().flat_map(|change| &change.facts.lists).collect());
+    let (mut known, missing) = ids.get_all(changes.iter().flat_map(|change| &change.facts.lists));
     if !missing.is_empty() {
         let rows = sqlx::query(
             "SELECT list.list_id, wanted.place
@@ -96,11 +99,15 @@ pub(super) async fn enter(
         return Ok(HashMap::new());
     }
     let rows = sqlx::query(
-        "INSERT INTO asset_list (kind, key, value, verified, total)
-         SELECT * FROM UNNEST($1::smallint[], $2::text[], $3::bytea[], $4::boolean[], $5::bigint[])
+        // A new list has a version of its own too: where two lists are read as one, the sum has to change.
+        "INSERT INTO asset_list (kind, key, value, verified, total, members_version, order_version)
+         SELECT new.*, now.us, now.us
+         FROM UNNEST($1::smallint[], $2::text[], $3::bytea[], $4::boolean[], $5::bigint[]) AS new
+              CROSS JOIN (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AS now (us)
          ON CONFLICT (kind, key, value, verified) DO UPDATE
          SET total = asset_list.total + excluded.total,
-             members_version = asset_list.members_version + 1, order_version = asset_list.order_version + 1
+             members_version = greatest(asset_list.members_version + 1, excluded.members_version),
+             order_version = greatest(asset_list.order_version + 1, excluded.order_version)
          RETURNING list_id, kind, key, value, verified",
     )
     .bind(lists.keys().map(|key| key.kind.code()).collect::<Vec<_>>())
@@ -163,33 +170,28 @@ pub(super) async fn write(connection: &mut PgConnection, diff: &Diff<'_>) -> Res
 }
 
 /// Adds to totals and versions.
+///
+/// Writers wait for one another's rows. All take them in one order, so that none waits in a circle, and the oldest
+/// lists last: those are the ones that most batches share.
 async fn count(connection: &mut PgConnection, diff: &Diff<'_>) -> Result<(), StoreError> {
-    let (members, order): (Vec<_>, Vec<_>) = diff.lists.iter().partition(|(_, change)| change.members);
-    if !members.is_empty() {
-        let done = sqlx::query(
-            "UPDATE asset_list SET total = total + new.change, members_version = members_version + 1,
-                    order_version = order_version + 1
-             FROM UNNEST($1::bigint[], $2::bigint[]) AS new (list_id, change)
-             WHERE asset_list.list_id = new.list_id",
-        )
-        .bind(members.iter().map(|(list_id, _)| **list_id).collect::<Vec<_>>())
-        .bind(members.iter().map(|(_, change)| change.total).collect::<Vec<_>>())
-        .execute(&mut *connection)
-        .await?;
-        all_there("asset_list", members.len(), done.rows_affected())?;
+    if diff.lists.is_empty() {
+        return Ok(());
     }
-    if !order.is_empty() {
-        sqlx::query(
-            "UPDATE asset_list SET order_version = order_version + 1
-             FROM UNNEST($1::bigint[]) AS moved (list_id)
-             WHERE asset_list.list_id = moved.list_id AND total >= $2",
-        )
-        .bind(order.iter().map(|(list_id, _)| **list_id).collect::<Vec<_>>())
-        .bind(LONG_LIST)
-        .execute(connection)
-        .await?;
-    }
-    Ok(())
+    let lists = || diff.lists.iter().rev();
+    let done = sqlx::query(
+        "UPDATE asset_list
+         SET total = total + new.change, order_version = greatest(order_version + 1, now.us),
+             members_version = CASE WHEN new.members THEN greatest(members_version + 1, now.us) ELSE members_version END
+         FROM UNNEST($1::bigint[], $2::bigint[], $3::boolean[]) AS new (list_id, change, members)
+              CROSS JOIN (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AS now (us)
+         WHERE asset_list.list_id = new.list_id",
+    )
+    .bind(lists().map(|(list_id, _)| *list_id).collect::<Vec<_>>())
+    .bind(lists().map(|(_, change)| change.total).collect::<Vec<_>>())
+    .bind(lists().map(|(_, change)| change.members).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    all_there("asset_list", diff.lists.len(), done.rows_affected())
 }
 
 /// A row that is gone although nobody deletes such rows: the database was restored, or edited, under this program.

@@ -120,12 +120,17 @@ impl Store {
             .execute(&self.write)
             .await?;
         }
+        let narrow = ["VACUUM (ANALYZE) list_member", "VACUUM (ANALYZE) asset_list"];
+        tokio::try_join!(Box::pin(self.tidy(&["VACUUM (ANALYZE) asset"])), Box::pin(self.tidy(&narrow)))?;
+        Ok(())
+    }
+
+    /// Runs what may take longer than a statement of a write may.
+    async fn tidy(&self, statements: &[&'static str]) -> Result<(), StoreError> {
         // A session without a timeout is none for the pool: it ends with this.
         let mut connection = self.write.acquire().await?.detach();
         sqlx::raw_sql("SET statement_timeout = 0").execute(&mut connection).await?;
-        for statement in
-            ["VACUUM (ANALYZE) asset", "VACUUM (ANALYZE) list_member", "VACUUM (ANALYZE) asset_list"]
-        {
+        for &statement in statements {
             sqlx::raw_sql(statement).execute(&mut connection).await?;
         }
         Ok(connection.close().await?)

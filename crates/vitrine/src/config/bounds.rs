@@ -61,6 +61,9 @@ impl Checks<'_> {
         self.range("auth.unknown_keys_max", auth.unknown_keys_max as u64, 1..=100_000_000);
         self.range("import.batch_assets", import.batch_assets as u64, 1..=1_000_000);
         self.range("import.batch_bytes", import.batch_bytes as u64, 1..=GIB);
+        // Each writes on a connection of its own.
+        let writers = 1..=u64::from(database.write_connections_max.max(1));
+        self.range("import.writers_max", import.writers_max as u64, writers);
         self.range("import.record_bytes_max", import.record_bytes_max as u64, 1_024..=GIB);
         self.range("import.retry_max_seconds", import.retry_max_seconds, 0..=DAY_MS / 1_000);
     }

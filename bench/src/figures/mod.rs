@@ -1,0 +1,10 @@
+//! Figures that are no closed loop on a page: one a file.
+
+pub(crate) mod cold_start;
+pub(crate) mod import;
+pub(crate) mod jumps;
+pub(crate) mod memory;
+pub(crate) mod sizes;
+pub(crate) mod trips;
+pub(crate) mod walks;
+pub(crate) mod writes;

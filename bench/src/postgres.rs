@@ -1,0 +1,349 @@
+//! The private Postgres: its databases, and Postgres alone as a lane.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
+use tokio::process::Command;
+use vitrine_cluster::{Cluster, ClusterOptions};
+use vitrine_store::READ_SESSION;
+
+use crate::data::{Kind, key};
+use crate::lists::Sort;
+
+/// The load client of the lane.
+const PGBENCH: &str = "pgbench";
+
+/// A running cluster; [`Postgres::close`] stops it.
+#[derive(Debug)]
+pub(crate) struct Postgres {
+    cluster: Cluster,
+    admin: PgConnectOptions,
+}
+
+/// A database of the cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Database {
+    /// Its name.
+    pub(crate) name: String,
+    options: PgConnectOptions,
+}
+
+/// What pgbench found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Paced {
+    /// Statements that ran.
+    pub(crate) calls: u64,
+    /// Statements a second, without the time to connect.
+    pub(crate) rate: f64,
+    /// Milliseconds a statement on the average.
+    pub(crate) mean_ms: f64,
+}
+
+impl Postgres {
+    /// Makes or starts the cluster in a folder.
+    pub(crate) async fn open(folder: &Path) -> Result<Self> {
+        let options = ClusterOptions::from_env(folder);
+        let cluster = tokio::task::spawn_blocking(move || Cluster::open(&options)).await??;
+        let admin: PgConnectOptions = cluster.url().parse::<PgConnectOptions>()?.disable_statement_logging();
+        let postgres = Self { cluster, admin };
+        ensure!(
+            postgres.program(PGBENCH).is_some(),
+            "pgbench is missing: install Debian's package postgresql"
+        );
+        Ok(postgres)
+    }
+
+    /// Stops it.
+    pub(crate) async fn close(self) -> Result<()> {
+        tokio::task::spawn_blocking(move || self.cluster.close()).await??;
+        Ok(())
+    }
+
+    /// The process id of the postmaster.
+    pub(crate) fn pid(&self) -> u32 {
+        self.cluster.pid()
+    }
+
+    /// What Postgres logs.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.cluster.data_dir().join("postgres.log")
+    }
+
+    /// A database by name, there or not.
+    pub(crate) fn database(&self, name: &str) -> Database {
+        Database { name: name.to_owned(), options: self.admin.clone().database(name) }
+    }
+
+    /// Postgres's own version.
+    pub(crate) async fn version(&self) -> Result<String> {
+        let mut connection = PgConnection::connect_with(&self.admin).await?;
+        Ok(sqlx::query_scalar("SHOW server_version").fetch_one(&mut connection).await?)
+    }
+
+    /// Whether a database is there.
+    pub(crate) async fn exists(&self, database: &Database) -> Result<bool> {
+        let mut connection = PgConnection::connect_with(&self.admin).await?;
+        let query = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)");
+        Ok(query.bind(&database.name).fetch_one(&mut connection).await?)
+    }
+
+    /// Makes an empty database, or a copy of one that nobody is connected to, in place of the one of that name.
+    pub(crate) async fn create(&self, name: &str, copy_of: Option<&Database>) -> Result<Database> {
+        let database = self.database(name);
+        self.drop(&database).await?;
+        let copy = copy_of
+            .map_or_else(String::new, |database| format!(" TEMPLATE {} STRATEGY file_copy", database.name));
+        self.execute(format!("CREATE DATABASE {name}{copy}")).await?;
+        Ok(database)
+    }
+
+    /// Drops a database, if it is there.
+    pub(crate) async fn drop(&self, database: &Database) -> Result<()> {
+        self.execute(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", database.name)).await
+    }
+
+    /// Runs a statement of ours as the superuser.
+    pub(crate) async fn execute(&self, statement: String) -> Result<()> {
+        let mut connection = PgConnection::connect_with(&self.admin).await?;
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
+        Ok(connection.close().await?)
+    }
+
+    /// One of Postgres's programs: beside those that the cluster runs, where these are links beside what they lead
+    /// to, else wherever `PATH` has it.
+    fn program(&self, name: &str) -> Option<PathBuf> {
+        let folder = self.cluster.bin_dir();
+        let linked = folder.join("postgres").canonicalize().ok();
+        let linked = linked.as_deref().and_then(Path::parent).map(Path::to_owned);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders =
+            [Some(folder.to_owned()), linked].into_iter().flatten().chain(std::env::split_paths(&path));
+        folders.map(|folder| folder.join(name)).find(|program| program.exists())
+    }
+
+    /// Runs pgbench on statements, each client taking one at random.
+    pub(crate) async fn pgbench(
+        &self,
+        database: &Database,
+        scripts: &[PathBuf],
+        clients: usize,
+        seconds: Duration,
+    ) -> Result<Paced> {
+        let whole_seconds = seconds.as_secs_f64().ceil().max(1.0);
+        self.run_pgbench(database, scripts, clients, ["-T", &whole_seconds.to_string()]).await
+    }
+
+    /// Runs pgbench with one call a client: what it costs to connect.
+    pub(crate) async fn connect_only(
+        &self,
+        database: &Database,
+        scripts: &[PathBuf],
+        clients: usize,
+    ) -> Result<Paced> {
+        self.run_pgbench(database, scripts, clients, ["-t", "1"]).await
+    }
+
+    async fn run_pgbench(
+        &self,
+        database: &Database,
+        scripts: &[PathBuf],
+        clients: usize,
+        length: [&str; 2],
+    ) -> Result<Paced> {
+        let mut command = Command::new(self.program(PGBENCH).context("pgbench is gone")?);
+        command.args(["-n", "-M", "prepared", "-j", "1", "-c", &clients.to_string()]).args(length);
+        for script in scripts {
+            command.arg("-f").arg(script);
+        }
+        command
+            .args([
+                "-h",
+                &self.cluster.socket_dir().to_string_lossy(),
+                "-p",
+                &self.cluster.port().to_string(),
+            ])
+            .args(["-U", self.cluster.user(), &database.name])
+            .env("PGOPTIONS", session_options()?)
+            .env("PGSSLMODE", "disable")
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let output = command.output().await.context("pgbench")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        if !output.status.success() {
+            bail!("pgbench: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        parse_pgbench(&text).with_context(|| format!("pgbench said: {text}"))
+    }
+}
+
+impl Database {
+    /// For `DATABASE_URL`.
+    pub(crate) fn url(&self) -> String {
+        self.options.to_url_lossy().to_string()
+    }
+
+    /// A connection with nothing set.
+    pub(crate) async fn connect(&self) -> Result<PgConnection> {
+        Ok(PgConnection::connect_with(&self.options).await?)
+    }
+
+    /// A connection that reads as the server does.
+    pub(crate) async fn connect_for_reads(&self) -> Result<PgConnection> {
+        let mut connection = self.connect().await?;
+        sqlx::raw_sql(READ_SESSION).execute(&mut connection).await?;
+        Ok(connection)
+    }
+
+    /// Postgres prints bytes in hex, twice their length. So that its lane sends just the bytes that the server
+    /// sends, they are called text, at no cost.
+    pub(crate) async fn let_bytes_be_text(&self) -> Result<()> {
+        let mut connection = self.connect().await?;
+        let there: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM pg_cast WHERE castsource = 'bytea'::regtype AND casttarget = 'text'::regtype)",
+        )
+        .fetch_one(&mut connection)
+        .await?;
+        if !there {
+            sqlx::raw_sql("CREATE CAST (bytea AS text) WITHOUT FUNCTION").execute(&mut connection).await?;
+        }
+        Ok(())
+    }
+
+    /// Leaves nothing for later: what a scan would set is set, what is dirty is written.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        let mut connection = self.connect().await?;
+        sqlx::raw_sql("VACUUM (ANALYZE)").execute(&mut connection).await?;
+        sqlx::raw_sql("CHECKPOINT").execute(&mut connection).await?;
+        Ok(())
+    }
+
+    /// The database's ids of lists.
+    pub(crate) async fn list_ids(&self, lists: &[(Kind, u64)]) -> Result<HashMap<(Kind, u64), i64>> {
+        let mut connection = self.connect().await?;
+        let mut ids = HashMap::new();
+        for &(kind, number) in lists {
+            let (code, name) = match kind {
+                Kind::Group => (1_i16, "collection"),
+                Kind::Authority => (2, ""),
+            };
+            let id = sqlx::query_scalar(
+                "SELECT list_id FROM asset_list WHERE kind = $1 AND key = $2 AND value = $3 AND verified",
+            )
+            .bind(code)
+            .bind(name)
+            .bind(key(kind, number).as_bytes().as_slice())
+            .fetch_one(&mut connection)
+            .await
+            .with_context(|| format!("list {number} of {kind:?}"))?;
+            ids.insert((kind, number), id);
+        }
+        Ok(ids)
+    }
+
+    /// Refuses a statement that Postgres would not run in the best way there is: keys from the index alone, in
+    /// its order, and each body by primary key.
+    pub(crate) async fn require_best_plan(&self, statement: &str) -> Result<()> {
+        let mut connection = self.connect_for_reads().await?;
+        let rows =
+            sqlx::query(AssertSqlSafe(format!("EXPLAIN {statement}"))).fetch_all(&mut connection).await?;
+        let mut plan = String::new();
+        for row in rows {
+            let _ = writeln!(plan, "{}", row.try_get::<&str, _>(0)?);
+        }
+        let bodies = !statement.contains("::text") || plan.contains("Nested Loop");
+        let good = plan.contains("Index Only Scan")
+            && bodies
+            && !plan.contains("Sort")
+            && !plan.contains("Seq Scan");
+        ensure!(good, "Postgres alone does not run\n{statement}\nas well as it could:\n{plan}");
+        Ok(())
+    }
+
+    /// The bodies that a statement of the lane answers with, as the server joins them.
+    pub(crate) async fn joined(&self, statement: &str) -> Result<Vec<u8>> {
+        let mut connection = self.connect_for_reads().await?;
+        let rows = sqlx::query(AssertSqlSafe(statement)).fetch_all(&mut connection).await?;
+        let bodies: Vec<&[u8]> =
+            rows.iter().map(|row| row.try_get::<&str, _>(0).map(str::as_bytes)).collect::<Result<_, _>>()?;
+        Ok(bodies.join(&b','))
+    }
+}
+
+/// The first page of a list, bodies and nothing else.
+pub(crate) fn page_statement(list_id: i64, sort: Sort, limit: usize) -> String {
+    let order = order(sort);
+    format!(
+        "SELECT asset.body::text FROM (SELECT asset_id FROM list_member WHERE list_id = {list_id} ORDER BY {order} \
+         LIMIT {limit}) AS page JOIN asset ON asset.asset_id = page.asset_id"
+    )
+}
+
+/// The keys of a page that is found by skipping `$1` others.
+pub(crate) fn offset_statement(list_id: i64, limit: usize) -> String {
+    let order = order(Sort::Id);
+    format!(
+        "SELECT asset_id FROM list_member WHERE list_id = {list_id} ORDER BY {order} LIMIT {limit} OFFSET $1"
+    )
+}
+
+fn order(sort: Sort) -> &'static str {
+    match sort {
+        Sort::Id => "asset_id DESC",
+        Sort::Created => "slot_created DESC, asset_id DESC",
+        Sort::Updated => "slot_updated DESC, asset_id DESC",
+    }
+}
+
+/// What the server's read sessions set, for `PGOPTIONS`.
+fn session_options() -> Result<String> {
+    let mut options = String::new();
+    for statement in READ_SESSION.split(';') {
+        let setting =
+            statement.trim().strip_prefix("SET ").context("READ_SESSION sets and does nothing else")?;
+        let (name, value) = setting.split_once('=').context("SET name = value")?;
+        let _ = write!(options, "-c {}={} ", name.trim(), value.trim());
+    }
+    Ok(options)
+}
+
+fn parse_pgbench(text: &str) -> Option<Paced> {
+    let after = |name: &str| {
+        let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
+        rest.trim_start_matches([' ', '=', ':']).split([' ', '/']).next()
+    };
+    Some(Paced {
+        calls: after("number of transactions actually processed")?.parse().ok()?,
+        rate: after("tps")?.parse().ok()?,
+        mean_ms: after("latency average")?.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn pgbench_is_understood() {
+        let text = "pgbench (15.3)\nnumber of transactions actually processed: 12/12\nnumber of failed transactions: 0 \
+                    (0.000%)\nlatency average = 0.345 ms\ninitial connection time = 4.4 ms\ntps = 2898.5 (without \
+                    initial connection time)\n";
+        let paced = parse_pgbench(text).unwrap();
+        assert_eq!((paced.calls, paced.rate, paced.mean_ms), (12, 2898.5, 0.345));
+        assert!(parse_pgbench("").is_none());
+    }
+
+    #[test]
+    fn the_session_of_the_lane_is_that_of_the_server() {
+        let options = session_options().unwrap();
+        assert!(options.contains("-c plan_cache_mode=force_generic_plan "), "{options}");
+        assert_eq!(options.matches("-c ").count(), READ_SESSION.matches("SET ").count());
+    }
+}

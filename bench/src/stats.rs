@@ -1,0 +1,88 @@
+//! Numbers out of rounds.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The median of several rounds, with the least and the greatest.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Spread {
+    /// The middle one; of an even number the mean of the two in the middle.
+    pub(crate) median: f64,
+    /// The least.
+    pub(crate) min: f64,
+    /// The greatest.
+    pub(crate) max: f64,
+}
+
+impl Spread {
+    /// Of no values there is none.
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let mut values: Vec<f64> = values.into_iter().collect();
+        values.sort_unstable_by(f64::total_cmp);
+        let (min, max) = (*values.first()?, *values.last()?);
+        let middle = values.len() / 2;
+        let median = if values.len() % 2 == 1 {
+            values[middle]
+        } else {
+            f64::midpoint(values[middle - 1], values[middle])
+        };
+        Some(Self { median, min, max })
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { median, min, max } = *self;
+        if min.total_cmp(&max).is_eq() {
+            return f.write_str(&figure(median));
+        }
+        write!(f, "{} ({} to {})", figure(median), figure(min), figure(max))
+    }
+}
+
+/// A number with three significant digits, and whole from 100 on.
+pub(crate) fn figure(value: f64) -> String {
+    match value.abs() {
+        size if size >= 99.95 => format!("{value:.0}"),
+        size if size >= 9.995 => format!("{value:.1}"),
+        size if size >= 0.9995 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+/// A count as a float.
+#[expect(clippy::cast_precision_loss, reason = "no count here comes near 2^52")]
+pub(crate) fn float(count: u64) -> f64 {
+    count as f64
+}
+
+/// The length of something as a float.
+pub(crate) fn float_len(length: usize) -> f64 {
+    float(u64::try_from(length).unwrap_or(u64::MAX))
+}
+
+/// Milliseconds with their fraction.
+pub(crate) fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_is_median_least_and_greatest() {
+        assert_eq!(Spread::of([]), None);
+        assert_eq!(Spread::of([3.0]), Some(Spread { median: 3.0, min: 3.0, max: 3.0 }));
+        assert_eq!(Spread::of([5.0, 1.0, 2.0]), Some(Spread { median: 2.0, min: 1.0, max: 5.0 }));
+        assert_eq!(Spread::of([4.0, 1.0, 2.0, 9.0]), Some(Spread { median: 3.0, min: 1.0, max: 9.0 }));
+    }
+
+    #[test]
+    fn figures_have_three_digits() {
+        let figures = [0.012_34, 0.9996, 1.234_5, 12.345, 123.45, 12_345.6].map(figure);
+        assert_eq!(figures, ["0.012", "1.00", "1.23", "12.3", "123", "12346"]);
+        assert_eq!(Spread { median: 2.0, min: 1.0, max: 300.0 }.to_string(), "2.00 (1.00 to 300)");
+        assert_eq!(Spread { median: 2.0, min: 2.0, max: 2.0 }.to_string(), "2.00");
+    }
+}

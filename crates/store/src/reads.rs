@@ -1,0 +1,214 @@
+//! Connections for reads, on loan.
+//!
+//! A pool of the driver's own asks each connection that comes back whether it still answers: a round trip a call. Here
+//! only those are asked that come back in the middle of something. The others are trusted, unless they are older
+//! than the last failure of any, and a read that meets a broken one is made again.
+
+use std::io::ErrorKind;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use deadpool::managed::{
+    Manager, Metrics, Object, Pool, PoolConfig, PoolError, QueueMode, RecycleError, RecycleResult,
+};
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use tokio::runtime::Handle;
+use tokio::time::{sleep, timeout};
+
+use crate::StoreError;
+
+/// A connection older than this is replaced: what a session of Postgres has gathered is freed from time to time.
+const AGE_MAX: Duration = Duration::from_mins(30);
+
+/// How long to wait before another try to connect to a Postgres that is starting.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// When any connection last failed; shared by all pools of a store.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LastFailure(Arc<Mutex<Option<Instant>>>);
+
+/// What is the same for every connection of a pool.
+#[derive(Debug)]
+pub(crate) struct ReadOptions {
+    /// Where to connect, and as whom.
+    pub(crate) connect: PgConnectOptions,
+    /// What each session sets once.
+    pub(crate) session: &'static str,
+    /// Connections, at most.
+    pub(crate) connections_max: u32,
+    /// How long somebody may wait for one.
+    pub(crate) acquire_timeout: Duration,
+    /// How long one that came back in the middle of something may take to end that.
+    pub(crate) release_timeout: Duration,
+}
+
+/// A pool of connections for reads. Cheap to clone; clones share their connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Reads {
+    pool: Pool<Connector>,
+    acquire_timeout: Duration,
+    release_timeout: Duration,
+}
+
+#[derive(Debug)]
+struct Connector {
+    options: PgConnectOptions,
+    session: &'static str,
+    last_failure: LastFailure,
+}
+
+/// A connection on loan.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    /// There until the lease ends.
+    connection: Option<Object<Connector>>,
+    /// Whether its last answer was read to the end.
+    idle: bool,
+    release_timeout: Duration,
+    last_failure: LastFailure,
+}
+
+impl LastFailure {
+    /// From now on no connection that is open at this moment is used again.
+    pub(crate) fn note(&self) {
+        *self.0.lock().expect("nothing panics while it holds this lock") = Some(Instant::now());
+    }
+
+    /// Whether a connection of this age was made since.
+    pub(crate) fn is_older_than(&self, age: Duration) -> bool {
+        let last: Option<Instant> = *self.0.lock().expect("nothing panics while it holds this lock");
+        last.is_none_or(|failure| failure.elapsed() > age)
+    }
+}
+
+impl Reads {
+    /// Makes the pool without connecting: the first lease does.
+    pub(crate) fn new(options: ReadOptions, last_failure: LastFailure) -> Self {
+        let ReadOptions { connect, session, connections_max, acquire_timeout, release_timeout } = options;
+        let connector = Connector { options: connect, session, last_failure };
+        let mut config = PoolConfig::new(connections_max as usize);
+        // The one that was used last has everything at hand.
+        config.queue_mode = QueueMode::Lifo;
+        let pool = Pool::builder(connector).config(config).build();
+        let pool = pool.expect("only a pool with timeouts of its own has to name a runtime");
+        Self { pool, acquire_timeout, release_timeout }
+    }
+
+    /// A connection, as soon as one is free.
+    pub(crate) async fn lease(&self) -> Result<Lease, StoreError> {
+        let connection = match timeout(self.acquire_timeout, self.pool.get()).await {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(PoolError::Backend(error))) => return Err(error.into()),
+            Ok(Err(PoolError::Closed)) => return Err(sqlx::Error::PoolClosed.into()),
+            // The pool has neither timeouts nor hooks of its own.
+            Err(_) | Ok(Err(_)) => return Err(sqlx::Error::PoolTimedOut.into()),
+        };
+        let last_failure = self.pool.manager().last_failure.clone();
+        Ok(Lease {
+            connection: Some(connection),
+            idle: false,
+            release_timeout: self.release_timeout,
+            last_failure,
+        })
+    }
+
+    /// How many connections there are: (open, idle).
+    pub(crate) fn connections(&self) -> (usize, usize) {
+        let status = self.pool.status();
+        (status.size, status.available)
+    }
+
+    /// How many connections there may be.
+    pub(crate) fn connections_max(&self) -> usize {
+        self.pool.status().max_size
+    }
+
+    /// Gives no connection any more, and closes those that are idle.
+    pub(crate) fn close(&self) {
+        self.pool.close();
+    }
+}
+
+impl Manager for Connector {
+    type Type = PgConnection;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> Result<PgConnection, sqlx::Error> {
+        let mut connection = loop {
+            match PgConnection::connect_with(&self.options).await {
+                // Whoever waits for this has a timeout.
+                Err(error) if is_starting(&error) => sleep(RETRY).await,
+                other => break other?,
+            }
+        };
+        if !self.session.is_empty() {
+            sqlx::raw_sql(self.session).execute(&mut connection).await?;
+        }
+        Ok(connection)
+    }
+
+    async fn recycle(&self, _: &mut PgConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+        if metrics.age() < AGE_MAX && self.last_failure.is_older_than(metrics.age()) {
+            Ok(())
+        } else {
+            Err(RecycleError::message("it is too old"))
+        }
+    }
+}
+
+/// Whether a Postgres is about to be there.
+fn is_starting(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => matches!(error.kind(), ErrorKind::ConnectionRefused),
+        sqlx::Error::Database(error) => error.is_transient_in_connect_phase(),
+        _ => false,
+    }
+}
+
+impl Lease {
+    /// Ends the lease of a connection whose last answer was read to the end: it is free at once.
+    pub(crate) fn done(mut self) {
+        self.idle = true;
+    }
+}
+
+impl Deref for Lease {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        self.connection.as_ref().expect("it is there until the lease ends")
+    }
+}
+
+impl DerefMut for Lease {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        self.connection.as_mut().expect("it is there until the lease ends")
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        if self.idle {
+            return;
+        }
+        // Without a runtime there is nobody who could wait: it is closed.
+        let Ok(runtime) = Handle::try_current() else { return drop(Object::take(connection)) };
+        let (release_timeout, last_failure) = (self.release_timeout, self.last_failure.clone());
+        runtime.spawn(async move {
+            // Ends what is under way, whoever gave it up, and asks whether there is still somebody.
+            match timeout(release_timeout, connection.ping()).await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => tracing::debug!(%error, "a connection to the database is given up"),
+                // A network that has swallowed a connection never says so.
+                Err(_) => {
+                    tracing::warn!("a connection to the database says nothing any more and is given up");
+                    last_failure.note();
+                }
+            }
+            drop(Object::take(connection));
+        });
+    }
+}
