@@ -31,7 +31,7 @@ fn is_stricter(reason: Reason) -> bool {
 }
 
 /// Holds our reading of these bytes against the client's. The result is what we refused and the client did not.
-pub fn hold_against(data: &[u8]) -> Option<Reason> {
+pub(crate) fn hold_against(data: &[u8]) -> Option<Reason> {
     let ours = decode(data);
     if let (Ok(Account::Uninitialized), None | Some(0)) = (&ours, data.first()) {
         return None;

@@ -10,46 +10,46 @@ use crate::bytes::{Bytes, key};
 
 /// A plugin as it stands in an account, and its record.
 #[derive(Clone, Debug)]
-pub struct Placed {
-    pub kind: u8,
-    pub authority: PluginAuthority,
+pub(crate) struct Placed {
+    pub(crate) kind: u8,
+    pub(crate) authority: PluginAuthority,
     /// With the type in front.
-    pub body: Vec<u8>,
-    pub external: Option<External>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) external: Option<External>,
 }
 
 /// What an external plugin has besides.
 #[derive(Clone, Debug, Default)]
-pub struct External {
-    pub checks: Option<Vec<(u8, u32)>>,
-    pub data: Option<Vec<u8>>,
+pub(crate) struct External {
+    pub(crate) checks: Option<Vec<(u8, u32)>>,
+    pub(crate) data: Option<Vec<u8>>,
 }
 
 impl Placed {
-    pub fn internal(kind: u8, body: &[u8], authority: PluginAuthority) -> Self {
+    pub(crate) fn internal(kind: u8, body: &[u8], authority: PluginAuthority) -> Self {
         Self { kind, authority, body: body.to_vec(), external: None }
     }
 
-    pub fn external(kind: u8, body: &[u8], authority: PluginAuthority, external: External) -> Self {
+    pub(crate) fn external(kind: u8, body: &[u8], authority: PluginAuthority, external: External) -> Self {
         Self { kind, authority, body: body.to_vec(), external: Some(external) }
     }
 }
 
-pub fn asset_base() -> Bytes {
+pub(crate) fn asset_base() -> Bytes {
     Bytes::new().u8(1).key(1).u8(1).key(2).text("Test").text("https://example.com/1").u8(0)
 }
 
-pub fn collection_base() -> Bytes {
+pub(crate) fn collection_base() -> Bytes {
     Bytes::new().u8(5).key(2).text("Collection").text("").u32(7).u32(6)
 }
 
-pub fn group_base() -> Bytes {
+pub(crate) fn group_base() -> Bytes {
     let base = Bytes::new().u8(6).key(2).text("Group").text("https://example.com/g");
     base.keys(&[10, 11]).keys(&[]).keys(&[12]).keys(&[13, 14, 15])
 }
 
 /// The base with the plugins behind it in this order, and the registry behind them. Without plugins: with an empty one.
-pub fn account(base: &Bytes, plugins: &[Placed]) -> Vec<u8> {
+pub(crate) fn account(base: &Bytes, plugins: &[Placed]) -> Vec<u8> {
     let mut at = base.0.len() as u64 + 9;
     let (mut bodies, mut internal, mut external) = (Bytes::new(), Bytes::new(), Bytes::new());
     let mut counts = [0, 0];
@@ -87,7 +87,7 @@ pub fn account(base: &Bytes, plugins: &[Placed]) -> Vec<u8> {
     header.u8(4).u32(counts[0]).raw(&internal.0).u32(counts[1]).raw(&external.0).0
 }
 
-pub fn authority(authority: PluginAuthority) -> Vec<u8> {
+pub(crate) fn authority(authority: PluginAuthority) -> Vec<u8> {
     match authority {
         PluginAuthority::None => vec![0],
         PluginAuthority::Owner => vec![1],
@@ -97,7 +97,7 @@ pub fn authority(authority: PluginAuthority) -> Vec<u8> {
 }
 
 /// Each plugin of the program: type, bytes with the type in front, and what they say.
-pub fn internal() -> Vec<(u8, Vec<u8>, InternalPlugin<'static>)> {
+pub(crate) fn internal() -> Vec<(u8, Vec<u8>, InternalPlugin<'static>)> {
     let creator = |byte, percentage| Creator { address: key(byte), percentage };
     let royalties = |rule_set, creators| InternalPlugin::Royalties { basis_points: 500, creators, rule_set };
     let two = Bytes::new().u16(500).u32(2).key(3).u8(60).key(4).u8(40);
@@ -166,7 +166,7 @@ pub fn internal() -> Vec<(u8, Vec<u8>, InternalPlugin<'static>)> {
 }
 
 /// Each adapter: type, bytes with the type in front, and what they say.
-pub fn external() -> Vec<(u8, Vec<u8>, Adapter<'static>)> {
+pub(crate) fn external() -> Vec<(u8, Vec<u8>, Adapter<'static>)> {
     let hook = |extra_accounts, data_authority, schema| LifecycleHook {
         hooked_program: key(3),
         extra_accounts,

@@ -5,7 +5,7 @@ use proptest::sample::Index;
 
 /// A change to some bytes.
 #[derive(Clone, Debug)]
-pub enum Mutation {
+pub(crate) enum Mutation {
     /// One bit turns.
     Flip(Index, u8),
     /// One byte becomes this small number: more often a tag that means something than a turned bit makes.
@@ -35,13 +35,15 @@ impl Mutation {
 }
 
 /// The bytes after each of the changes.
-pub fn mutated(mut data: Vec<u8>, mutations: &[Mutation]) -> Vec<u8> {
-    mutations.iter().for_each(|mutation| mutation.apply(&mut data));
+pub(crate) fn mutated(mut data: Vec<u8>, mutations: &[Mutation]) -> Vec<u8> {
+    for mutation in mutations {
+        mutation.apply(&mut data);
+    }
     data
 }
 
 /// None to three changes.
-pub fn mutations() -> impl Strategy<Value = Vec<Mutation>> {
+pub(crate) fn mutations() -> impl Strategy<Value = Vec<Mutation>> {
     let mutation = prop_oneof![
         3 => (any::<Index>(), 0..8_u8).prop_map(|(at, bit)| Mutation::Flip(at, bit)),
         4 => (any::<Index>(), 0..24_u8).prop_map(|(at, value)| Mutation::Set(at, value)),

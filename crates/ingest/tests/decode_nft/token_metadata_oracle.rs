@@ -11,7 +11,7 @@ use vitrine_model::Pubkey;
 
 /// Where we and the client differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Difference {
+pub(crate) enum Difference {
     /// Metadata that ends in front of the edition's nonce: the client refuses what lacks any member of its first
     /// versions, we take the missing one as a none.
     NoNonce,
@@ -23,16 +23,18 @@ pub enum Difference {
 }
 
 /// Holds our reading of these bytes against the client's. The result is how the two differ, within what is allowed.
-pub fn hold_against(data: &[u8]) -> Option<Difference> {
+pub(crate) fn hold_against(data: &[u8]) -> Option<Difference> {
     let ours = decode(data);
     match data.first() {
         None | Some(0) => {
             assert_eq!(ours, Ok(Account::Uninitialized));
             None
         }
-        Some(1) => equal(ours, theirs::Edition::from_bytes(data).map(edition)),
-        Some(2) => equal(ours, theirs::DeprecatedMasterEditionV1::from_bytes(data).map(master_edition_v1)),
-        Some(6) => equal(ours, theirs::MasterEdition::safe_deserialize(data).map(master_edition_v2)),
+        Some(1) => equal(ours, theirs::Edition::from_bytes(data).as_ref().map(edition)),
+        Some(2) => {
+            equal(ours, theirs::DeprecatedMasterEditionV1::from_bytes(data).as_ref().map(master_edition_v1))
+        }
+        Some(6) => equal(ours, theirs::MasterEdition::safe_deserialize(data).as_ref().map(master_edition_v2)),
         Some(4) => metadata(ours, data),
         Some(11) => match (ours, theirs::TokenRecord::safe_deserialize(data)) {
             (Ok(Account::TokenRecord(_)), Err(_)) => {
@@ -52,7 +54,7 @@ pub fn hold_against(data: &[u8]) -> Option<Difference> {
     }
 }
 
-fn equal(ours: Result<Account<'_>, Reason>, theirs: std::io::Result<Account<'_>>) -> Option<Difference> {
+fn equal<E>(ours: Result<Account<'_>, Reason>, theirs: Result<Account<'_>, E>) -> Option<Difference> {
     assert_eq!(ours.ok(), theirs.ok());
     None
 }
@@ -148,11 +150,11 @@ fn uses(uses: &types::Uses) -> Uses {
     Uses { use_method, remaining: uses.remaining, total: uses.total }
 }
 
-fn edition(edition: theirs::Edition) -> Account<'static> {
+fn edition(edition: &theirs::Edition) -> Account<'static> {
     Account::Edition(Edition { parent: key(edition.parent.to_bytes()), edition: edition.edition })
 }
 
-fn master_edition_v1(edition: theirs::DeprecatedMasterEditionV1) -> Account<'static> {
+fn master_edition_v1(edition: &theirs::DeprecatedMasterEditionV1) -> Account<'static> {
     let printing = PrintingMints {
         printing_mint: key(edition.printing_mint.to_bytes()),
         one_time_printing_authorization_mint: key(edition.one_time_printing_authorization_mint.to_bytes()),
@@ -161,7 +163,7 @@ fn master_edition_v1(edition: theirs::DeprecatedMasterEditionV1) -> Account<'sta
     Account::MasterEdition(MasterEdition { supply, max_supply, printing: Some(printing) })
 }
 
-fn master_edition_v2(edition: theirs::MasterEdition) -> Account<'static> {
+fn master_edition_v2(edition: &theirs::MasterEdition) -> Account<'static> {
     let (supply, max_supply) = (edition.supply, edition.max_supply);
     Account::MasterEdition(MasterEdition { supply, max_supply, printing: None })
 }
