@@ -32,7 +32,7 @@ pub enum Account<'a> {
     Uninitialized,
     /// An asset.
     Asset(Asset<'a>, Plugins<'a>),
-    /// The hash of an asset whose state is in the ledger. The program has the layout and no way yet to write it.
+    /// The hash of an asset whose state is in the ledger and not in the account.
     HashedAsset {
         /// Of the asset's state.
         hash: [u8; 32],

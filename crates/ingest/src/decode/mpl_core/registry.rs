@@ -87,7 +87,7 @@ const LIFECYCLE_CHECK_LEN: usize = 5;
 
 /// Reads the plugins of the account `data`; `base` stands behind its base. An account that ends there has none.
 ///
-/// The bytes of two plugins never overlap: an account where they do is refused, so that no byte is decoded twice.
+/// The bytes of two plugins never overlap: an account where they do is refused, so that none is decoded over and over.
 pub(super) fn plugins<'a>(data: &'a [u8], base: &mut Cursor<'a>) -> Result<Plugins<'a>, Reason> {
     let mut plugins = Plugins::default();
     if base.rest().is_empty() {
