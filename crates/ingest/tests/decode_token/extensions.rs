@@ -3,9 +3,7 @@
 use serde_json::{Value, json};
 use vitrine_ingest::decode::Reason;
 
-use crate::samples::{
-    ACCOUNT_EXTENSIONS, MINT_EXTENSIONS, extended, metadata, mint, text, token_account,
-};
+use crate::samples::{ACCOUNT_EXTENSIONS, MINT_EXTENSIONS, extended, metadata, mint, text, token_account};
 use crate::token::{as_mint, as_token_account, key};
 
 /// The JSON of a mint with one extension.
@@ -78,7 +76,7 @@ fn authorities_and_markers() {
 
 #[test]
 fn pointers_groups_and_members() {
-    let pointer = |address| json!({"authority": null, address: text_of(2)});
+    let pointer = |address: &str| json!({"authority": null, address: text_of(2)});
     let value: [&[u8]; 2] = [&[0; 32], &[2; 32]];
     assert_eq!(on_mint(18, &value), json!({"metadata_pointer": pointer("metadata_address")}));
     assert_eq!(on_mint(20, &value), json!({"group_pointer": pointer("group_address")}));
@@ -196,10 +194,12 @@ fn a_faulty_extension_spoils_no_other() {
     for (kind, len) in MINT_EXTENSIONS {
         let sizes = [Some(len), len.checked_sub(1), (kind != 19).then_some(len + 1)];
         for size in sizes.into_iter().flatten() {
-            let values = MINT_EXTENSIONS.map(|(other, len)| (other, vec![0; if other == kind { size } else { len }]));
+            let values =
+                MINT_EXTENSIONS.map(|(other, len)| (other, vec![0; if other == kind { size } else { len }]));
             let data = extended(&mint(), 1, &values);
             let extensions = as_mint(&data).extensions.unwrap();
-            let faulty: Vec<_> = extensions.faulty.iter().map(|faulty| (faulty.kind, faulty.value.len())).collect();
+            let faulty: Vec<_> =
+                extensions.faulty.iter().map(|faulty| (faulty.kind, faulty.value.len())).collect();
             let expected = if size == len { vec![] } else { vec![(kind, size)] };
             assert_eq!(faulty, expected);
             let read = json!(extensions).as_object().unwrap().len();
@@ -207,7 +207,8 @@ fn a_faulty_extension_spoils_no_other() {
         }
     }
     for (kind, len) in ACCOUNT_EXTENSIONS {
-        let values = ACCOUNT_EXTENSIONS.map(|(other, len)| (other, vec![0; len + usize::from(other == kind)]));
+        let values =
+            ACCOUNT_EXTENSIONS.map(|(other, len)| (other, vec![0; len + usize::from(other == kind)]));
         let data = extended(&token_account(), 2, &values);
         let extensions = as_token_account(&data).extensions.unwrap();
         let [faulty] = extensions.faulty[..] else { panic!("{:?}", extensions.faulty) };

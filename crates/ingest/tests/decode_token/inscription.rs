@@ -160,7 +160,9 @@ fn other_accounts_are_told_apart() {
     assert_eq!(decode(&[]), Ok(Account::Uninitialized));
     assert_eq!(decode(&[0; 100]), Ok(Account::Uninitialized));
     assert_eq!(decode(&[0xff; 8]), Ok(Account::Uninitialized));
-    for first in [0x2c3a_429c_5288_5040_u64, 0xbdbd_be5a_4947_fd6b, 0xc085_c0c3_2a31_9bc6, 0x4a47_b934_4bba_724e] {
+    for first in
+        [0x2c3a_429c_5288_5040_u64, 0xbdbd_be5a_4947_fd6b, 0xc085_c0c3_2a31_9bc6, 0x4a47_b934_4bba_724e]
+    {
         assert_eq!(decode(&first.to_be_bytes()), Ok(Account::Other), "{first:x}");
     }
     assert_eq!(decode(&[1; 7]), Err(Reason::Truncated { field: "discriminator", at: 0 }));

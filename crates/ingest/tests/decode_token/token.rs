@@ -46,7 +46,11 @@ fn a_mint_is_read() {
     let mut fixed = mint();
     (fixed[0], fixed[46]) = (0, 0);
     let read = as_mint(&fixed);
-    assert_eq!((read.mint_authority, read.freeze_authority), (None, None), "what a flag hides is not looked at");
+    assert_eq!(
+        (read.mint_authority, read.freeze_authority),
+        (None, None),
+        "what a flag hides is not looked at"
+    );
 }
 
 #[test]
@@ -164,15 +168,19 @@ fn real_accounts_show_what_another_server_shows() {
         }
     }
     if std::env::var_os("VITRINE_PEER_CASES").is_some() {
-        assert!(mints >= 5 && accounts >= 3, "only {mints} mints and {accounts} token accounts were compared");
+        assert!(
+            mints >= 5 && accounts >= 3,
+            "only {mints} mints and {accounts} token accounts were compared"
+        );
     }
 }
 
 /// Compares a mint with the asset of its address; false where no result has one with extensions or `token_info`.
 fn mint_as_shown(case: &peer::Case, account: &peer::Account, mint: &Mint<'_>) -> bool {
-    let shown = case.results.iter().flat_map(|result| {
-        result["items"].as_array().map_or(std::slice::from_ref(result), Vec::as_slice)
-    });
+    let shown = case
+        .results
+        .iter()
+        .flat_map(|result| result["items"].as_array().map_or(std::slice::from_ref(result), Vec::as_slice));
     let mut compared = false;
     for asset in shown.filter(|asset| asset["id"] == *account.address) {
         let info = &asset["token_info"];

@@ -251,7 +251,10 @@ fn check_mint(ours: &Mint<'_>, theirs: &TheirMint<'_>) {
 
 fn check_token_account(ours: &TokenAccount<'_>, theirs: &TheirAccount<'_>) {
     let base = &theirs.base;
-    assert_eq!((json!(ours.mint), json!(ours.owner)), (json!(base.mint.to_string()), json!(base.owner.to_string())));
+    assert_eq!(
+        (json!(ours.mint), json!(ours.owner)),
+        (json!(base.mint.to_string()), json!(base.owner.to_string()))
+    );
     assert_eq!(json!(ours.delegate), text(base.delegate.map_or(None, Some)));
     assert_eq!(json!(ours.close_authority), text(base.close_authority.map_or(None, Some)));
     assert_eq!((ours.amount, ours.delegated_amount), (base.amount, base.delegated_amount));
