@@ -205,7 +205,7 @@ fn mint_as_shown(case: &peer::Case, account: &peer::Account, mint: &Mint<'_>) ->
 
 /// Compares a token account with the entry of its address; false where no result lists it.
 fn token_account_as_shown(case: &peer::Case, account: &peer::Account, token: &TokenAccount<'_>) -> bool {
-    let listed = case.results.iter().flat_map(|result| result["token_accounts"].as_array()).flatten();
+    let listed = case.results.iter().filter_map(|result| result["token_accounts"].as_array()).flatten();
     let mut compared = false;
     for entry in listed.filter(|entry| entry["address"] == *account.address) {
         let ours = json!({
