@@ -7,5 +7,10 @@ pub mod bytes;
 pub mod mpl_core;
 mod reason;
 pub mod token_metadata;
+pub mod agent_identity;
+pub mod bytes;
+pub mod inscription;
+mod reason;
+pub mod spl_token;
 
 pub use reason::Reason;
