@@ -1,0 +1,12 @@
+//! What programs write to the chain, as typed values. Pure and total.
+//!
+//! Each module knows one program and stays near its layout: any bytes give a value or a [`Reason`], never a panic, and
+//! never an allocation that the length of the input does not justify. What the values mean in DAS is not known here.
+
+pub mod bubblegum;
+pub mod bytes;
+pub mod compression;
+mod reason;
+pub mod transaction;
+
+pub use reason::Reason;
