@@ -11,21 +11,21 @@ use vitrine_model::Pubkey;
 
 /// All arguments that there are, by the client's names.
 #[derive(Clone, Debug, Default)]
-pub struct Members<'a> {
-    pub root: Option<Hash>,
-    pub leaf: Option<LeafArgs>,
-    pub metadata: Option<Metadata<'a>>,
-    pub update_args: Option<UpdateArgs<'a>>,
-    pub collection: Option<Pubkey>,
-    pub asset_data: AssetData<'a>,
-    pub max_depth: Option<u32>,
-    pub max_buffer_size: Option<u32>,
-    pub public: Option<bool>,
-    pub decompressable_state: Option<bool>,
+pub(crate) struct Members<'a> {
+    pub(crate) root: Option<Hash>,
+    pub(crate) leaf: Option<LeafArgs>,
+    pub(crate) metadata: Option<Metadata<'a>>,
+    pub(crate) update_args: Option<UpdateArgs<'a>>,
+    pub(crate) collection: Option<Pubkey>,
+    pub(crate) asset_data: AssetData<'a>,
+    pub(crate) max_depth: Option<u32>,
+    pub(crate) max_buffer_size: Option<u32>,
+    pub(crate) public: Option<bool>,
+    pub(crate) decompressable_state: Option<bool>,
 }
 
 impl<'a> Members<'a> {
-    pub fn of(args: &Args<'a>) -> Self {
+    pub(crate) fn of(args: &Args<'a>) -> Self {
         let none = Self::default();
         match args.clone() {
             Args::None => none,
@@ -54,7 +54,7 @@ impl<'a> Members<'a> {
 }
 
 /// A value of ours as one of the client's.
-pub trait Theirs<Ours> {
+pub(crate) trait Theirs<Ours> {
     fn theirs(ours: &Ours) -> Self;
 }
 

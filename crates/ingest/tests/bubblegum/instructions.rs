@@ -148,7 +148,7 @@ macro_rules! compare {
 
 macro_rules! clients {
     ($($kind:ident: $accounts:ident { $($account:ident),* } $($args:ident { $($member:ident),* })?;)*) => {
-        vec![$(Client {
+        [$(Client {
             kind: Kind::$kind,
             make: |numbers, of| {
                 assert!(of.root.is_some());
@@ -259,9 +259,7 @@ fn check(client: &Client, instruction: &transaction::Instruction) {
 
 #[test]
 fn the_client_makes_what_we_read() {
-    let clients = clients();
-    assert_eq!(clients.len(), 34);
-    for client in &clients {
+    for client in &CLIENTS {
         for is_full in [true, false] {
             let (instruction, numbers) = make(client, is_full);
             assert_eq!(instruction.program, BUBBLEGUM);
@@ -283,13 +281,13 @@ proptest! {
 
     #[test]
     fn the_client_takes_what_we_take(
-        client in 0_usize..34,
+        client in 0..CLIENTS.len(),
         is_full: bool,
         flips in proptest::collection::vec((any::<prop::sample::Index>(), 0_u32..8), 0..4),
         cut in proptest::option::weighted(0.3, any::<prop::sample::Index>()),
         more in proptest::collection::vec(any::<u8>(), 0..6),
     ) {
-        let client = &clients()[client];
+        let client = &CLIENTS[client];
         let (mut instruction, _) = make(client, is_full);
         let mut args = instruction.data.split_off(8);
         for (at, bit) in flips {
@@ -307,203 +305,201 @@ proptest! {
     }
 }
 
-fn clients() -> Vec<Client> {
-    clients! {
-        CreateTree: CreateTreeConfig {
-            tree_config, merkle_tree, payer, tree_creator, log_wrapper, compression_program, system_program
-        } CreateTreeConfigInstructionArgs {
-            max_depth, max_buffer_size, public
-        };
-        CreateTreeV2: CreateTreeConfigV2 {
-            tree_config, merkle_tree, payer, tree_creator, log_wrapper, compression_program, system_program
-        } CreateTreeConfigV2InstructionArgs {
-            max_depth, max_buffer_size, public
-        };
-        SetTreeDelegate: SetTreeDelegate {
-            tree_config, tree_creator, new_tree_delegate, merkle_tree, system_program
-        };
-        SetDecompressibleState: SetDecompressibleState {
-            tree_config, tree_creator
-        } SetDecompressibleStateInstructionArgs {
-            decompressable_state
-        };
-        CloseTreeV2: CloseTreeV2 {
-            tree_config, authority, merkle_tree, recipient, fee_recipient, compression_program, log_wrapper,
-            system_program
-        };
-        CollectV2: CollectV2 {
-            tree_config, destination
-        };
-        MintV1: MintV1 {
-            tree_config, leaf_owner, leaf_delegate, merkle_tree, payer, tree_creator_or_delegate, log_wrapper,
-            compression_program, system_program
-        } MintV1InstructionArgs {
-            metadata
-        };
-        MintToCollectionV1: MintToCollectionV1 {
-            tree_config, leaf_owner, leaf_delegate, merkle_tree, payer, tree_creator_or_delegate, collection_authority,
-            collection_authority_record_pda, collection_mint, collection_metadata, collection_edition, bubblegum_signer,
-            log_wrapper, compression_program, token_metadata_program, system_program
-        } MintToCollectionV1InstructionArgs {
-            metadata
-        };
-        MintV2: MintV2 {
-            tree_config, payer, tree_creator_or_delegate, collection_authority, leaf_owner, leaf_delegate, merkle_tree,
-            core_collection, mpl_core_cpi_signer, log_wrapper, compression_program, mpl_core_program, system_program
-        } MintV2InstructionArgs {
-            metadata, asset_data, asset_data_schema
-        };
-        Transfer: Transfer {
-            tree_config, leaf_owner, leaf_delegate, new_leaf_owner, merkle_tree, log_wrapper, compression_program,
-            system_program
-        } TransferInstructionArgs {
-            root, data_hash, creator_hash, nonce, index
-        };
-        TransferV2: TransferV2 {
-            tree_config, payer, authority, leaf_owner, leaf_delegate, new_leaf_owner, merkle_tree, core_collection,
-            log_wrapper, compression_program, system_program
-        } TransferV2InstructionArgs {
-            root, data_hash, creator_hash, asset_data_hash, flags, nonce, index
-        };
-        Delegate: Delegate {
-            tree_config, leaf_owner, previous_leaf_delegate, new_leaf_delegate, merkle_tree, log_wrapper,
-            compression_program, system_program
-        } DelegateInstructionArgs {
-            root, data_hash, creator_hash, nonce, index
-        };
-        DelegateV2: DelegateV2 {
-            tree_config, payer, leaf_owner, previous_leaf_delegate, new_leaf_delegate, merkle_tree, log_wrapper,
-            compression_program, system_program
-        } DelegateV2InstructionArgs {
-            root, data_hash, creator_hash, collection_hash, asset_data_hash, flags, nonce, index
-        };
-        DelegateAndFreezeV2: DelegateAndFreezeV2 {
-            tree_config, payer, leaf_owner, previous_leaf_delegate, new_leaf_delegate, merkle_tree, log_wrapper,
-            compression_program, system_program
-        } DelegateAndFreezeV2InstructionArgs {
-            root, data_hash, creator_hash, collection_hash, asset_data_hash, flags, nonce, index
-        };
-        Burn: Burn {
-            tree_config, leaf_owner, leaf_delegate, merkle_tree, log_wrapper, compression_program, system_program
-        } BurnInstructionArgs {
-            root, data_hash, creator_hash, nonce, index
-        };
-        BurnV2: BurnV2 {
-            tree_config, payer, authority, leaf_owner, leaf_delegate, merkle_tree, core_collection, mpl_core_cpi_signer,
-            log_wrapper, compression_program, mpl_core_program, system_program
-        } BurnV2InstructionArgs {
-            root, data_hash, creator_hash, asset_data_hash, flags, nonce, index
-        };
-        Redeem: Redeem {
-            tree_config, leaf_owner, leaf_delegate, merkle_tree, voucher, log_wrapper, compression_program,
-            system_program
-        } RedeemInstructionArgs {
-            root, data_hash, creator_hash, nonce, index
-        };
-        CancelRedeem: CancelRedeem {
-            tree_config, leaf_owner, merkle_tree, voucher, log_wrapper, compression_program, system_program
-        } CancelRedeemInstructionArgs {
-            root
-        };
-        DecompressV1: DecompressV1 {
-            voucher, leaf_owner, token_account, mint, mint_authority, metadata_account, master_edition, system_program,
-            sysvar_rent, token_metadata_program, token_program, associated_token_program, log_wrapper
-        } DecompressV1InstructionArgs {
-            metadata
-        };
-        VerifyCreator: VerifyCreator {
-            tree_config, leaf_owner, leaf_delegate, merkle_tree, payer, creator, log_wrapper, compression_program,
-            system_program
-        } VerifyCreatorInstructionArgs {
-            root, data_hash, creator_hash, nonce, index, metadata
-        };
-        UnverifyCreator: UnverifyCreator {
-            tree_config, leaf_owner, leaf_delegate, merkle_tree, payer, creator, log_wrapper, compression_program,
-            system_program
-        } UnverifyCreatorInstructionArgs {
-            root, data_hash, creator_hash, nonce, index, metadata
-        };
-        VerifyCreatorV2: VerifyCreatorV2 {
-            tree_config, payer, creator, leaf_owner, leaf_delegate, merkle_tree, log_wrapper, compression_program,
-            system_program
-        } VerifyCreatorV2InstructionArgs {
-            root, asset_data_hash, flags, nonce, index, metadata
-        };
-        UnverifyCreatorV2: UnverifyCreatorV2 {
-            tree_config, payer, creator, leaf_owner, leaf_delegate, merkle_tree, log_wrapper, compression_program,
-            system_program
-        } UnverifyCreatorV2InstructionArgs {
-            root, asset_data_hash, flags, nonce, index, metadata
-        };
-        VerifyCollection: VerifyCollection {
-            tree_config, leaf_owner, leaf_delegate, merkle_tree, payer, tree_creator_or_delegate, collection_authority,
-            collection_authority_record_pda, collection_mint, collection_metadata, collection_edition, bubblegum_signer,
-            log_wrapper, compression_program, token_metadata_program, system_program
-        } VerifyCollectionInstructionArgs {
-            root, data_hash, creator_hash, nonce, index, metadata
-        };
-        UnverifyCollection: UnverifyCollection {
-            tree_config, leaf_owner, leaf_delegate, merkle_tree, payer, tree_creator_or_delegate, collection_authority,
-            collection_authority_record_pda, collection_mint, collection_metadata, collection_edition, bubblegum_signer,
-            log_wrapper, compression_program, token_metadata_program, system_program
-        } UnverifyCollectionInstructionArgs {
-            root, data_hash, creator_hash, nonce, index, metadata
-        };
-        SetAndVerifyCollection: SetAndVerifyCollection {
-            tree_config, leaf_owner, leaf_delegate, merkle_tree, payer, tree_creator_or_delegate, collection_authority,
-            collection_authority_record_pda, collection_mint, collection_metadata, collection_edition, bubblegum_signer,
-            log_wrapper, compression_program, token_metadata_program, system_program
-        } SetAndVerifyCollectionInstructionArgs {
-            root, data_hash, creator_hash, nonce, index, metadata, collection
-        };
-        SetCollectionV2: SetCollectionV2 {
-            tree_config, payer, authority, new_collection_authority, leaf_owner, leaf_delegate, merkle_tree,
-            core_collection, new_core_collection, mpl_core_cpi_signer, log_wrapper, compression_program,
-            mpl_core_program, system_program
-        } SetCollectionV2InstructionArgs {
-            root, asset_data_hash, flags, nonce, index, metadata
-        };
-        UpdateMetadata: UpdateMetadata {
-            tree_config, authority, collection_mint, collection_metadata, collection_authority_record_pda, leaf_owner,
-            leaf_delegate, payer, merkle_tree, log_wrapper, compression_program, token_metadata_program, system_program
-        } UpdateMetadataInstructionArgs {
-            root, nonce, index, current_metadata, update_args
-        };
-        UpdateMetadataV2: UpdateMetadataV2 {
-            tree_config, payer, authority, leaf_owner, leaf_delegate, merkle_tree, core_collection, log_wrapper,
-            compression_program, system_program
-        } UpdateMetadataV2InstructionArgs {
-            root, asset_data_hash, flags, nonce, index, current_metadata, update_args
-        };
-        FreezeV2: FreezeV2 {
-            tree_config, payer, authority, leaf_owner, leaf_delegate, merkle_tree, core_collection, log_wrapper,
-            compression_program, system_program
-        } FreezeV2InstructionArgs {
-            root, data_hash, creator_hash, asset_data_hash, flags, nonce, index
-        };
-        ThawV2: ThawV2 {
-            tree_config, payer, authority, leaf_owner, leaf_delegate, merkle_tree, core_collection, log_wrapper,
-            compression_program, system_program
-        } ThawV2InstructionArgs {
-            root, data_hash, creator_hash, asset_data_hash, flags, nonce, index
-        };
-        ThawAndRevokeV2: ThawAndRevokeV2 {
-            tree_config, payer, leaf_delegate, leaf_owner, merkle_tree, log_wrapper, compression_program, system_program
-        } ThawAndRevokeV2InstructionArgs {
-            root, data_hash, creator_hash, collection_hash, asset_data_hash, flags, nonce, index
-        };
-        SetNonTransferableV2: SetNonTransferableV2 {
-            tree_config, payer, authority, leaf_owner, leaf_delegate, merkle_tree, core_collection, log_wrapper,
-            compression_program, system_program
-        } SetNonTransferableV2InstructionArgs {
-            root, data_hash, creator_hash, asset_data_hash, flags, nonce, index
-        };
-        UpdateAssetDataV2: UpdateAssetDataV2 {
-            tree_config, payer, authority, leaf_owner, leaf_delegate, merkle_tree, core_collection, log_wrapper,
-            compression_program, system_program
-        } UpdateAssetDataV2InstructionArgs {
-            root, data_hash, creator_hash, previous_asset_data_hash, flags, nonce, index, new_asset_data,
-            new_asset_data_schema
-        };
-    }
-}
+static CLIENTS: [Client; 34] = clients! {
+    CreateTree: CreateTreeConfig {
+        tree_config, merkle_tree, payer, tree_creator, log_wrapper, compression_program, system_program
+    } CreateTreeConfigInstructionArgs {
+        max_depth, max_buffer_size, public
+    };
+    CreateTreeV2: CreateTreeConfigV2 {
+        tree_config, merkle_tree, payer, tree_creator, log_wrapper, compression_program, system_program
+    } CreateTreeConfigV2InstructionArgs {
+        max_depth, max_buffer_size, public
+    };
+    SetTreeDelegate: SetTreeDelegate {
+        tree_config, tree_creator, new_tree_delegate, merkle_tree, system_program
+    };
+    SetDecompressibleState: SetDecompressibleState {
+        tree_config, tree_creator
+    } SetDecompressibleStateInstructionArgs {
+        decompressable_state
+    };
+    CloseTreeV2: CloseTreeV2 {
+        tree_config, authority, merkle_tree, recipient, fee_recipient, compression_program, log_wrapper,
+        system_program
+    };
+    CollectV2: CollectV2 {
+        tree_config, destination
+    };
+    MintV1: MintV1 {
+        tree_config, leaf_owner, leaf_delegate, merkle_tree, payer, tree_creator_or_delegate, log_wrapper,
+        compression_program, system_program
+    } MintV1InstructionArgs {
+        metadata
+    };
+    MintToCollectionV1: MintToCollectionV1 {
+        tree_config, leaf_owner, leaf_delegate, merkle_tree, payer, tree_creator_or_delegate, collection_authority,
+        collection_authority_record_pda, collection_mint, collection_metadata, collection_edition, bubblegum_signer,
+        log_wrapper, compression_program, token_metadata_program, system_program
+    } MintToCollectionV1InstructionArgs {
+        metadata
+    };
+    MintV2: MintV2 {
+        tree_config, payer, tree_creator_or_delegate, collection_authority, leaf_owner, leaf_delegate, merkle_tree,
+        core_collection, mpl_core_cpi_signer, log_wrapper, compression_program, mpl_core_program, system_program
+    } MintV2InstructionArgs {
+        metadata, asset_data, asset_data_schema
+    };
+    Transfer: Transfer {
+        tree_config, leaf_owner, leaf_delegate, new_leaf_owner, merkle_tree, log_wrapper, compression_program,
+        system_program
+    } TransferInstructionArgs {
+        root, data_hash, creator_hash, nonce, index
+    };
+    TransferV2: TransferV2 {
+        tree_config, payer, authority, leaf_owner, leaf_delegate, new_leaf_owner, merkle_tree, core_collection,
+        log_wrapper, compression_program, system_program
+    } TransferV2InstructionArgs {
+        root, data_hash, creator_hash, asset_data_hash, flags, nonce, index
+    };
+    Delegate: Delegate {
+        tree_config, leaf_owner, previous_leaf_delegate, new_leaf_delegate, merkle_tree, log_wrapper,
+        compression_program, system_program
+    } DelegateInstructionArgs {
+        root, data_hash, creator_hash, nonce, index
+    };
+    DelegateV2: DelegateV2 {
+        tree_config, payer, leaf_owner, previous_leaf_delegate, new_leaf_delegate, merkle_tree, log_wrapper,
+        compression_program, system_program
+    } DelegateV2InstructionArgs {
+        root, data_hash, creator_hash, collection_hash, asset_data_hash, flags, nonce, index
+    };
+    DelegateAndFreezeV2: DelegateAndFreezeV2 {
+        tree_config, payer, leaf_owner, previous_leaf_delegate, new_leaf_delegate, merkle_tree, log_wrapper,
+        compression_program, system_program
+    } DelegateAndFreezeV2InstructionArgs {
+        root, data_hash, creator_hash, collection_hash, asset_data_hash, flags, nonce, index
+    };
+    Burn: Burn {
+        tree_config, leaf_owner, leaf_delegate, merkle_tree, log_wrapper, compression_program, system_program
+    } BurnInstructionArgs {
+        root, data_hash, creator_hash, nonce, index
+    };
+    BurnV2: BurnV2 {
+        tree_config, payer, authority, leaf_owner, leaf_delegate, merkle_tree, core_collection, mpl_core_cpi_signer,
+        log_wrapper, compression_program, mpl_core_program, system_program
+    } BurnV2InstructionArgs {
+        root, data_hash, creator_hash, asset_data_hash, flags, nonce, index
+    };
+    Redeem: Redeem {
+        tree_config, leaf_owner, leaf_delegate, merkle_tree, voucher, log_wrapper, compression_program,
+        system_program
+    } RedeemInstructionArgs {
+        root, data_hash, creator_hash, nonce, index
+    };
+    CancelRedeem: CancelRedeem {
+        tree_config, leaf_owner, merkle_tree, voucher, log_wrapper, compression_program, system_program
+    } CancelRedeemInstructionArgs {
+        root
+    };
+    DecompressV1: DecompressV1 {
+        voucher, leaf_owner, token_account, mint, mint_authority, metadata_account, master_edition, system_program,
+        sysvar_rent, token_metadata_program, token_program, associated_token_program, log_wrapper
+    } DecompressV1InstructionArgs {
+        metadata
+    };
+    VerifyCreator: VerifyCreator {
+        tree_config, leaf_owner, leaf_delegate, merkle_tree, payer, creator, log_wrapper, compression_program,
+        system_program
+    } VerifyCreatorInstructionArgs {
+        root, data_hash, creator_hash, nonce, index, metadata
+    };
+    UnverifyCreator: UnverifyCreator {
+        tree_config, leaf_owner, leaf_delegate, merkle_tree, payer, creator, log_wrapper, compression_program,
+        system_program
+    } UnverifyCreatorInstructionArgs {
+        root, data_hash, creator_hash, nonce, index, metadata
+    };
+    VerifyCreatorV2: VerifyCreatorV2 {
+        tree_config, payer, creator, leaf_owner, leaf_delegate, merkle_tree, log_wrapper, compression_program,
+        system_program
+    } VerifyCreatorV2InstructionArgs {
+        root, asset_data_hash, flags, nonce, index, metadata
+    };
+    UnverifyCreatorV2: UnverifyCreatorV2 {
+        tree_config, payer, creator, leaf_owner, leaf_delegate, merkle_tree, log_wrapper, compression_program,
+        system_program
+    } UnverifyCreatorV2InstructionArgs {
+        root, asset_data_hash, flags, nonce, index, metadata
+    };
+    VerifyCollection: VerifyCollection {
+        tree_config, leaf_owner, leaf_delegate, merkle_tree, payer, tree_creator_or_delegate, collection_authority,
+        collection_authority_record_pda, collection_mint, collection_metadata, collection_edition, bubblegum_signer,
+        log_wrapper, compression_program, token_metadata_program, system_program
+    } VerifyCollectionInstructionArgs {
+        root, data_hash, creator_hash, nonce, index, metadata
+    };
+    UnverifyCollection: UnverifyCollection {
+        tree_config, leaf_owner, leaf_delegate, merkle_tree, payer, tree_creator_or_delegate, collection_authority,
+        collection_authority_record_pda, collection_mint, collection_metadata, collection_edition, bubblegum_signer,
+        log_wrapper, compression_program, token_metadata_program, system_program
+    } UnverifyCollectionInstructionArgs {
+        root, data_hash, creator_hash, nonce, index, metadata
+    };
+    SetAndVerifyCollection: SetAndVerifyCollection {
+        tree_config, leaf_owner, leaf_delegate, merkle_tree, payer, tree_creator_or_delegate, collection_authority,
+        collection_authority_record_pda, collection_mint, collection_metadata, collection_edition, bubblegum_signer,
+        log_wrapper, compression_program, token_metadata_program, system_program
+    } SetAndVerifyCollectionInstructionArgs {
+        root, data_hash, creator_hash, nonce, index, metadata, collection
+    };
+    SetCollectionV2: SetCollectionV2 {
+        tree_config, payer, authority, new_collection_authority, leaf_owner, leaf_delegate, merkle_tree,
+        core_collection, new_core_collection, mpl_core_cpi_signer, log_wrapper, compression_program,
+        mpl_core_program, system_program
+    } SetCollectionV2InstructionArgs {
+        root, asset_data_hash, flags, nonce, index, metadata
+    };
+    UpdateMetadata: UpdateMetadata {
+        tree_config, authority, collection_mint, collection_metadata, collection_authority_record_pda, leaf_owner,
+        leaf_delegate, payer, merkle_tree, log_wrapper, compression_program, token_metadata_program, system_program
+    } UpdateMetadataInstructionArgs {
+        root, nonce, index, current_metadata, update_args
+    };
+    UpdateMetadataV2: UpdateMetadataV2 {
+        tree_config, payer, authority, leaf_owner, leaf_delegate, merkle_tree, core_collection, log_wrapper,
+        compression_program, system_program
+    } UpdateMetadataV2InstructionArgs {
+        root, asset_data_hash, flags, nonce, index, current_metadata, update_args
+    };
+    FreezeV2: FreezeV2 {
+        tree_config, payer, authority, leaf_owner, leaf_delegate, merkle_tree, core_collection, log_wrapper,
+        compression_program, system_program
+    } FreezeV2InstructionArgs {
+        root, data_hash, creator_hash, asset_data_hash, flags, nonce, index
+    };
+    ThawV2: ThawV2 {
+        tree_config, payer, authority, leaf_owner, leaf_delegate, merkle_tree, core_collection, log_wrapper,
+        compression_program, system_program
+    } ThawV2InstructionArgs {
+        root, data_hash, creator_hash, asset_data_hash, flags, nonce, index
+    };
+    ThawAndRevokeV2: ThawAndRevokeV2 {
+        tree_config, payer, leaf_delegate, leaf_owner, merkle_tree, log_wrapper, compression_program, system_program
+    } ThawAndRevokeV2InstructionArgs {
+        root, data_hash, creator_hash, collection_hash, asset_data_hash, flags, nonce, index
+    };
+    SetNonTransferableV2: SetNonTransferableV2 {
+        tree_config, payer, authority, leaf_owner, leaf_delegate, merkle_tree, core_collection, log_wrapper,
+        compression_program, system_program
+    } SetNonTransferableV2InstructionArgs {
+        root, data_hash, creator_hash, asset_data_hash, flags, nonce, index
+    };
+    UpdateAssetDataV2: UpdateAssetDataV2 {
+        tree_config, payer, authority, leaf_owner, leaf_delegate, merkle_tree, core_collection, log_wrapper,
+        compression_program, system_program
+    } UpdateAssetDataV2InstructionArgs {
+        root, data_hash, creator_hash, previous_asset_data_hash, flags, nonce, index, new_asset_data,
+        new_asset_data_schema
+    };
+};

@@ -122,6 +122,7 @@ enum Shape {
 
 type Read<'a> = Result<Args<'a>, Reason>;
 
+#[expect(clippy::unnecessary_wraps, reason = "one of the functions of a table")]
 pub(super) fn none<'a>(_: &mut Cursor<'a>) -> Read<'a> {
     Ok(Args::None)
 }

@@ -1,8 +1,14 @@
 //! What the program's instructions are told by, and the order of their accounts.
 
-#![expect(clippy::enum_glob_use, reason = "lists of accounts are lists of their names")]
-
-use Account::*;
+use Account::{
+    AssociatedTokenProgram, Authority, BubblegumSigner, CollectionAuthority, CollectionAuthorityRecordPda,
+    CollectionEdition, CollectionMetadata, CollectionMint, CompressionProgram, CoreCollection, Creator,
+    Destination, FeeRecipient, LeafDelegate, LeafOwner, LogWrapper, MasterEdition, MerkleTree,
+    MetadataAccount, Mint, MintAuthority, MplCoreCpiSigner, MplCoreProgram, NewCollectionAuthority,
+    NewCoreCollection, NewLeafDelegate, NewLeafOwner, NewTreeDelegate, Payer, PreviousLeafDelegate,
+    Recipient, SystemProgram, SysvarRent, TokenAccount, TokenMetadataProgram, TokenProgram, TreeConfig,
+    TreeCreator, TreeCreatorOrDelegate, Voucher,
+};
 use Emits::{ChangeLog, Leaf, Nothing};
 
 use super::super::Reason;

@@ -173,9 +173,9 @@ impl<'a> Metadata<'a> {
             bytes.extend(text.as_bytes());
         }
         bytes.extend(self.seller_fee_basis_points.to_le_bytes());
-        bytes.extend([self.primary_sale_happened.into(), self.is_mutable.into()]);
+        bytes.extend([u8::from(self.primary_sale_happened), u8::from(self.is_mutable)]);
         if let Some(v1) = &self.v1 {
-            put_option(&mut bytes, v1.edition_nonce, |bytes, nonce| bytes.push(nonce));
+            put_option(&mut bytes, v1.edition_nonce, Vec::push);
             put_option(&mut bytes, self.token_standard, |bytes, standard| bytes.push(standard as u8));
             put_option(&mut bytes, self.collection, |bytes, collection| {
                 bytes.push(collection.verified.into());
@@ -191,7 +191,7 @@ impl<'a> Metadata<'a> {
             put_option(&mut bytes, self.token_standard, |bytes, standard| bytes.push(standard as u8));
             self.put_creators(&mut bytes);
             put_option(&mut bytes, self.collection, |bytes, collection| {
-                bytes.extend(collection.key.as_bytes())
+                bytes.extend(collection.key.as_bytes());
             });
         }
         bytes

@@ -412,6 +412,6 @@ proptest! {
         let mut cursor = super::super::bytes::Cursor::new(&bytes);
         let read = if is_v1 { Metadata::read_v1(&mut cursor) } else { Metadata::read_v2(&mut cursor) };
         prop_assert_eq!(read, Ok(metadata));
-        prop_assert_eq!(cursor.rest(), &[][..]);
+        prop_assert!(cursor.rest().is_empty());
     }
 }
