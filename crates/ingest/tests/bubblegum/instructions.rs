@@ -257,6 +257,30 @@ fn check(client: &Client, instruction: &transaction::Instruction) {
     (client.compare)(&instruction.data[8..], members.as_ref());
 }
 
+/// A real instruction, each of its arguments' bits the other way round, and each of its lengths. Returns how many of
+/// these the client takes.
+pub(crate) fn check_real(real: &transaction::Instruction) -> usize {
+    let kind = Instruction::decode(real).unwrap().kind;
+    let client = CLIENTS.iter().find(|client| client.kind == kind).unwrap();
+    check(client, real);
+    let mut taken = 0;
+    let mut check_changed = |changed: &transaction::Instruction| {
+        check(client, changed);
+        taken += usize::from(Instruction::decode(changed).is_ok());
+    };
+    let mut changed = real.clone();
+    for bit in 64..real.data.len() * 8 {
+        changed.data[bit / 8] ^= 1 << (bit % 8);
+        check_changed(&changed);
+        changed.data[bit / 8] ^= 1 << (bit % 8);
+    }
+    for len in 8..real.data.len() {
+        changed.data = real.data[..len].to_vec();
+        check_changed(&changed);
+    }
+    taken
+}
+
 #[test]
 fn the_client_makes_what_we_read() {
     for client in &CLIENTS {

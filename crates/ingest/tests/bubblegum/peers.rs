@@ -12,6 +12,8 @@ use vitrine_ingest::decode::compression::ChangeLog;
 use vitrine_ingest::decode::transaction::Transaction;
 use vitrine_model::Pubkey;
 
+use crate::instructions::check_real;
+
 /// A case by its name, with its transactions and the answers that it expects.
 struct Case {
     name: String,
@@ -108,6 +110,20 @@ fn real_transactions_are_understood_to_the_last_hash() {
     let minted: usize =
         kinds.iter().filter(|(kind, _)| kind.starts_with("Mint")).map(|(_, count)| count).sum();
     assert!(minted >= 16 && checked >= 22 && kinds.len() >= 19, "{checked} with metadata: {kinds:#?}");
+}
+
+#[test]
+fn the_client_reads_real_instructions_as_we_do() {
+    let Some(cases) = cases() else { return };
+    let mut taken = 0;
+    for record in cases.iter().flat_map(|case| &case.transactions) {
+        let transaction = read(record);
+        taken += all(&transaction)
+            .iter()
+            .map(|event| check_real(&transaction.instructions[event.at]))
+            .sum::<usize>();
+    }
+    assert!(taken > 1000, "only {taken} changed instructions were still instructions");
 }
 
 /// What another server answers of a leaf, in its words.

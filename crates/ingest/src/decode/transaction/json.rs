@@ -38,13 +38,16 @@ struct Meta {
     loaded_addresses: Option<Loaded>,
 }
 
-/// The flat form, as far as [`Record`] and [`Meta`] have not read it.
+/// The flat form, as far as [`Record`] has not read it: what a message and [`Meta`] have, side by side.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Flat {
     signature: Name,
     account_keys: Vec<Key>,
     instructions: Vec<Outer>,
+    err: Option<IgnoredAny>,
+    inner_instructions: Option<Vec<Inner>>,
+    loaded_addresses: Option<Loaded>,
 }
 
 /// A transaction in the encoding `json`.
@@ -120,9 +123,11 @@ pub(super) fn read(text: &str) -> Result<Transaction, TransactionError> {
 }
 
 fn flat(text: &str) -> Result<(Signature, Message, Meta), TransactionError> {
-    let Flat { signature, account_keys, instructions } = serde_json::from_str(text)?;
-    let message = Message { keys: keys(account_keys), lookups: None, instructions: compiled(instructions) };
-    Ok((signature.0, message, serde_json::from_str(text)?))
+    let flat: Flat = serde_json::from_str(text)?;
+    let Flat { err, inner_instructions, loaded_addresses, .. } = flat;
+    let instructions = compiled(flat.instructions);
+    let message = Message { keys: keys(flat.account_keys), lookups: None, instructions };
+    Ok((flat.signature.0, message, Meta { err, inner_instructions, loaded_addresses }))
 }
 
 /// A transaction as an object, or as a pair of text and encoding.
