@@ -13,6 +13,10 @@ pub struct AssetSpec {
     /// The collection and whether it is verified.
     pub collection: Option<(Pubkey, bool)>,
     pub authority: Option<Pubkey>,
+    /// The creator and whether it has signed.
+    pub creator: Option<(Pubkey, bool)>,
+    /// Absent: the asset owns itself.
+    pub owner: Option<Pubkey>,
     pub burnt: bool,
     pub compressed: bool,
     /// Bytes of text in its description, which stands there only if there are any.
@@ -27,6 +31,8 @@ impl AssetSpec {
             slot_updated: 0,
             collection: None,
             authority: None,
+            creator: None,
+            owner: None,
             burnt: false,
             compressed: false,
             described: 0,
@@ -44,6 +50,11 @@ impl AssetSpec {
             .authority
             .iter()
             .map(|id| json!({ "address": id.to_string(), "scopes": ["full"] }))
+            .collect();
+        let creators: Vec<Value> = self
+            .creator
+            .iter()
+            .map(|(id, verified)| json!({ "address": id.to_string(), "share": 100, "verified": verified }))
             .collect();
         let mut metadata = json!({
             "name": format!("Asset {}", self.id), "symbol": "T", "attributes": [{ "trait_type": "Fur", "value": "Red" }],
@@ -71,10 +82,10 @@ impl AssetSpec {
                 "royalty_model": "creators", "target": null, "percent": 0.05, "basis_points": 500,
                 "primary_sale_happened": true, "locked": false,
             },
-            "creators": [],
+            "creators": creators,
             "ownership": {
                 "frozen": false, "delegated": false, "delegate": null, "ownership_model": "single",
-                "owner": self.id.to_string(),
+                "owner": self.owner.unwrap_or(self.id).to_string(),
             },
             "mutable": true,
             "burnt": self.burnt,

@@ -3,15 +3,21 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::BTreeSet;
 use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use flate2::read::GzDecoder;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
+use vitrine_encoding::{Encoding, Piece, Stream};
 use vitrine_model::Pubkey;
-use vitrine_store::{CacheSettings, Direction, Display, ListPage, ListPlan, ListRef, Sort, Start, Store};
+use vitrine_store::{
+    AssetsPlan, CacheSettings, Direction, Display, ListPage, ListPlan, ListRef, Sort, Start, Store,
+};
 use vitrine_tests::assets::{self, pubkey};
 use vitrine_tests::client::make_key;
 use vitrine_tests::raw::{self, Raw, RawReply};
@@ -41,6 +47,34 @@ fn random_spec(number: u64, chance: &mut StdRng) -> AssetSpec {
         described: if number.is_multiple_of(90) { 70_000 } else { 0 },
         ..AssetSpec::new(pubkey(number))
     }
+}
+
+/// A method and what it is called with.
+fn random_call(chance: &mut StdRng) -> (&'static str, Value) {
+    match chance.random_range(0..10) {
+        0..3 => ("getAssets", random_ids(chance)),
+        3 => {
+            let id = pubkey(chance.random_range(0..MEMBERS + 5)).to_string();
+            ("getAsset", json!({ "id": id, "options": random_options(chance) }))
+        }
+        _ => ("getAssetsByGroup", random_params(chance)),
+    }
+}
+
+/// Ids in any order, some of them twice, some of nobody.
+fn random_ids(chance: &mut StdRng) -> Value {
+    let count = *[0, 1, 2, 20, 400].choose(chance).unwrap();
+    let ids: Vec<String> =
+        (0..count).map(|_| pubkey(chance.random_range(0..MEMBERS + 30)).to_string()).collect();
+    json!({ "ids": ids, "options": random_options(chance) })
+}
+
+fn random_options(chance: &mut StdRng) -> Value {
+    json!({
+        "showUnverifiedCollections": chance.random_bool(0.2),
+        "showCollectionMetadata": chance.random_bool(0.2),
+        "showFungible": chance.random_bool(0.2),
+    })
 }
 
 fn random_params(chance: &mut StdRng) -> Value {
@@ -85,9 +119,12 @@ async fn what_is_kept_changes_no_answer() {
             .collect();
         assets::write(&store, &changed).await;
         for _ in 0..CALLS_A_ROUND {
-            let params = random_params(&mut chance);
+            let call = random_call(&mut chance);
+            // An answer of the first door has members that are spliced in, one of the second has none.
+            let path =
+                [format!("/?api-key={key}"), format!("/v3/{key}")].choose(&mut chance).unwrap().clone();
             let encoding = *["identity", "gzip", "zstd"].choose(&mut chance).unwrap();
-            same(&servers, &key, &params, encoding).await;
+            same(&servers, &path, &call, encoding).await;
         }
     }
 }
@@ -112,38 +149,46 @@ async fn a_list_that_comes_later_moves_the_pages() {
     };
     assets::write(&store, &members(0..MEMBERS, true)).await;
     let page = |page: u64, sort: &str| {
-        json!({
+        let params = json!({
             "groupKey": "collection", "groupValue": pubkey(1 << 40).to_string(), "limit": 20, "page": page,
             "sortBy": { "sortBy": sort }, "options": { "showGrandTotal": true, "showUnverifiedCollections": true },
-        })
+        });
+        ("getAssetsByGroup", params)
     };
+    let path = format!("/?api-key={key}");
     for sort in ["id", "created", "updated"] {
         for number in 1..=3 {
-            same(&servers, &key, &page(number, sort), "identity").await;
+            same(&servers, &path, &page(number, sort), "identity").await;
         }
     }
     assets::write(&store, &members(MEMBERS..MEMBERS + 90, false)).await;
     for sort in ["id", "created", "updated"] {
-        same(&servers, &key, &page(3, sort), "identity").await;
+        same(&servers, &path, &page(3, sort), "identity").await;
     }
 }
 
 /// Asks everybody and holds the answers against the first one's.
-async fn same(servers: &[(&str, Server)], key: &str, params: &Value, encoding: &str) {
-    let call =
-        json!({ "jsonrpc": "2.0", "id": 1, "method": "getAssetsByGroup", "params": params }).to_string();
+async fn same(
+    servers: &[(&str, Server)],
+    path: &str,
+    (method, params): &(&'static str, Value),
+    encoding: &str,
+) {
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
     let accepted = format!("accept-encoding: {encoding}");
-    let request = raw::post(&format!("/?api-key={key}"), &[&accepted], call.as_bytes());
+    let request = raw::post(path, &[&accepted], call.as_bytes());
     let mut expected: Option<String> = None;
     for (name, server) in servers {
         let reply = decoded(&Raw::connect(server).await.exchange(&request).await);
         match &expected {
             None => {
-                assert!(reply.contains("\"result\""), "{params}: {reply}");
+                let unknown = *method == "getAsset" && reply.to_lowercase().contains("not found");
+                assert!(reply.contains("\"result\"") || unknown, "{method} {params}: {reply}");
                 expected = Some(reply);
             }
             Some(expected) => {
-                assert!(*expected == reply, "{name}, {encoding}, {params}:\n{reply}\nnot\n{expected}");
+                let call = format!("{name}, {encoding}, {path} {method} {params}");
+                assert!(*expected == reply, "{call}:\n{reply}\nnot\n{expected}");
             }
         }
     }
@@ -213,15 +258,65 @@ fn far_page(authority: Pubkey, chance: &mut StdRng) -> ListPlan {
         limit: 10,
         display: Display::default(),
         max_bytes: 1 << 20,
-        encoding: vitrine_encoding::Encoding::Identity,
+        encoding: Encoding::Identity,
     }
 }
 
 fn shown(page: &ListPage) -> (Option<u64>, u32, String, Option<vitrine_store::Position>) {
-    let items =
-        vitrine_encoding::Stream::new(page.items.clone().into(), vitrine_encoding::Encoding::Identity);
-    let items: Vec<u8> = items.flatten().collect();
-    (page.total, page.count, String::from_utf8(items).unwrap(), page.last)
+    (page.total, page.count, text(page.items.clone()), page.last)
+}
+
+fn text(items: Vec<Piece>) -> String {
+    String::from_utf8(Stream::new(items.into(), Encoding::Identity).flatten().collect()).unwrap()
+}
+
+/// Assets that change together are seen together, however many of them have to be read after the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn assets_of_one_answer_are_of_one_moment() {
+    const READS: u32 = 150;
+    let database = Database::new().await;
+    let together = |round: u64| -> Vec<AssetSpec> {
+        (0..40).map(|number| member(number, round, pubkey(2 << 40 | round))).collect()
+    };
+    let store = database.store();
+    assets::write(&store, &together(0)).await;
+    let plan = AssetsPlan {
+        ids: (0..40).map(pubkey).collect(),
+        display: Display::default(),
+        last_indexed_slot: false,
+        max_bytes: 1 << 20,
+        encoding: Encoding::Identity,
+    };
+    let ends = Arc::new(AtomicBool::new(false));
+    let writer = tokio::spawn({
+        let ends = Arc::clone(&ends);
+        async move {
+            for round in 1.. {
+                if ends.load(Ordering::Relaxed) {
+                    return;
+                }
+                assets::write(&store, &together(round)).await;
+            }
+        }
+    });
+    for body_bytes_max in [0, 40_000, 100_000_000] {
+        let kept = database.store().with_cache(&CacheSettings { body_bytes_max, places_max: 0 });
+        let mut seen = BTreeSet::new();
+        for _ in 0..READS {
+            let answer = kept.assets(&plan).await.unwrap();
+            assert_eq!(answer.found, 40);
+            let items: Vec<Value> = serde_json::from_str(&format!("[{}]", text(answer.items))).unwrap();
+            let ids: Vec<&str> = items.iter().map(|item| item["id"].as_str().unwrap()).collect();
+            assert_eq!(ids, plan.ids.iter().map(Pubkey::to_string).collect::<Vec<_>>());
+            let authorities: BTreeSet<&str> =
+                items.iter().map(|item| item["authorities"][0]["address"].as_str().unwrap()).collect();
+            assert_eq!(authorities.len(), 1, "{body_bytes_max}: {authorities:?}");
+            seen.extend(authorities.into_iter().map(str::to_owned));
+        }
+        assert!(seen.len() > 1, "{body_bytes_max}: nobody wrote meanwhile");
+    }
+    ends.store(true, Ordering::Relaxed);
+    writer.await.unwrap();
 }
 
 /// A deep page costs no more than the first once its list has been surveyed: what is skipped is bounded.

@@ -87,8 +87,13 @@ macro_rules! topics {
 topics! {
     auth = "auth",
     documents = "documents",
+    get_asset = "getAsset",
+    get_assets = "getAssets",
     get_assets_by_authority = "getAssetsByAuthority",
+    get_assets_by_creator = "getAssetsByCreator",
     get_assets_by_group = "getAssetsByGroup",
+    get_assets_by_owner = "getAssetsByOwner",
+    get_grouping = "getGrouping",
     http = "http",
     json_rpc = "json_rpc",
     tiers = "tiers",

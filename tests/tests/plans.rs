@@ -1,4 +1,4 @@
-//! Every statement of a list page: its text against a golden file, its plan against what a page may cost.
+//! Every statement of a list page and of assets by their ids: its text against a golden file, its plan against what a page may cost.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 use vitrine_model::Pubkey;
-use vitrine_store::{READ_SESSION, statements};
+use vitrine_store::{READ_SESSION, asset_statements, statements};
 use vitrine_tests::assets::{self, pubkey};
 use vitrine_tests::{AssetSpec, Database};
 
@@ -42,6 +42,40 @@ fn golden_sql() {
     for (name, sql) in statements() {
         insta::assert_snapshot!(name, sql);
     }
+    for (name, sql) in asset_statements() {
+        insta::assert_snapshot!(name, sql);
+    }
+}
+
+#[tokio::test]
+async fn assets_are_read_by_their_primary_key_and_no_others() {
+    let database = Database::new().await;
+    seed(&database).await;
+    let mut connection = database.connect().await;
+    sqlx::raw_sql(READ_SESSION).execute(&mut connection).await.unwrap();
+    // The second half is of nobody.
+    let ids: Vec<String> = (9_500..10_500).map(|number| hex(pubkey(number))).collect();
+    let arguments = format!("ARRAY[{}]", ids.join(", "));
+    for (name, sql) in asset_statements() {
+        let plan = explain(&mut connection, sql, &arguments).await;
+        let (mut rows, mut nodes) = (0, vec![&plan]);
+        while let Some(node) = nodes.pop() {
+            let kind = node["Node Type"].as_str().unwrap();
+            assert!(!matches!(kind, "Sort" | "Seq Scan" | "Bitmap Heap Scan"), "{name}: {plan:#}");
+            if node["Relation Name"] == "asset" {
+                assert_eq!((kind, &node["Index Name"]), ("Index Scan", &Value::from("asset_pkey")), "{name}");
+                assert!(node.get("Rows Removed by Filter").is_none(), "{name}: {plan:#}");
+                rows += whole(&node["Actual Rows"]) * whole(&node["Actual Loops"]);
+            }
+            nodes.extend(node["Plans"].as_array().into_iter().flatten());
+        }
+        assert_eq!(rows, 500, "{name}: {plan:#}");
+    }
+}
+
+fn hex(id: Pubkey) -> String {
+    let digits: Vec<String> = id.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("'\\x{}'::bytea", digits.concat())
 }
 
 #[tokio::test]
@@ -86,10 +120,6 @@ async fn a_numbered_page_skips_keys_index_only() {
 
 /// The values of `$1…` for a statement, by its name.
 fn arguments(name: &str, collection: Pubkey, skip: u64, version: Option<i64>) -> String {
-    let hex = |id: Pubkey| {
-        let digits: Vec<String> = id.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("'\\x{}'::bytea", digits.concat())
-    };
     let middle = |share: u8| {
         let mut bytes = [0; 32];
         bytes[0] = share;

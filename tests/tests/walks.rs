@@ -22,7 +22,7 @@ const SORTS: [&str; 4] = ["id", "created", "updated", "recent_action"];
 struct Member {
     created: u64,
     updated: u64,
-    /// Its collection membership: none, unverified, verified.
+    /// Its membership in the collection, and of the creator: none, unverified, verified.
     membership: Option<bool>,
     burnt: bool,
     compressed: bool,
@@ -42,6 +42,15 @@ fn member() -> impl Strategy<Value = Member> {
     )
 }
 
+/// Which list is walked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Group,
+    Creator,
+    Authority,
+    Owner,
+}
+
 #[derive(Debug, Clone)]
 struct Walk {
     members: Vec<Member>,
@@ -49,7 +58,7 @@ struct Walk {
     direction: &'static str,
     limit: usize,
     unverified: bool,
-    by_authority: bool,
+    by: By,
     /// Options that change what items show and must not change which there are.
     shown: [bool; 3],
 }
@@ -61,16 +70,16 @@ fn walk() -> impl Strategy<Value = Walk> {
         prop::sample::select(vec!["asc", "desc"]),
         prop_oneof![3 => 1_usize..12, 1 => Just(1_000)],
         any::<bool>(),
-        prop::bool::weighted(0.25),
+        prop_oneof![3 => Just(By::Group), 2 => Just(By::Creator), 1 => Just(By::Authority), 1 => Just(By::Owner)],
         any::<[bool; 3]>(),
     )
-        .prop_map(|(members, sort, direction, limit, unverified, by_authority, shown)| Walk {
+        .prop_map(|(members, sort, direction, limit, unverified, by, shown)| Walk {
             members,
             sort,
             direction,
             limit,
             unverified,
-            by_authority,
+            by,
             shown,
         })
 }
@@ -177,8 +186,10 @@ fn expected(specs: &[AssetSpec], walk: &Walk) -> Vec<String> {
     let mut members: Vec<&AssetSpec> = specs
         .iter()
         .filter(|spec| !spec.burnt || spec.compressed)
-        .filter(|spec| {
-            walk.by_authority || spec.collection.is_some_and(|(_, verified)| verified || walk.unverified)
+        .filter(|spec| match walk.by {
+            By::Group => spec.collection.is_some_and(|(_, verified)| verified || walk.unverified),
+            By::Creator => spec.creator.is_some_and(|(_, verified)| verified || walk.unverified),
+            By::Authority | By::Owner => true,
         })
         .collect();
     members.sort_by_key(|spec| match walk.sort {
@@ -206,14 +217,16 @@ fn every_walk_equals_a_plain_filter() {
 
 async fn check(world: &World, walk: &Walk) {
     let first = world.numbers(walk.members.len());
-    let (collection, authority) = (pubkey(1 << 40 | first), pubkey(1 << 41 | first));
+    let (collection, somebody) = (pubkey(1 << 40 | first), pubkey(1 << 41 | first));
     let specs: Vec<AssetSpec> = (first..)
         .zip(&walk.members)
         .map(|(number, member)| AssetSpec {
             slot_created: member.created,
             slot_updated: member.updated,
             collection: member.membership.map(|verified| (collection, verified)),
-            authority: Some(authority),
+            authority: Some(somebody),
+            creator: member.membership.map(|verified| (somebody, verified)),
+            owner: Some(somebody),
             burnt: member.burnt,
             compressed: member.compressed,
             ..AssetSpec::new(pubkey(number))
@@ -229,14 +242,19 @@ async fn check(world: &World, walk: &Walk) {
             "showCollectionMetadata": walk.shown[0], "showFungible": walk.shown[1], "showInscription": walk.shown[2],
         },
     });
-    let method = if walk.by_authority {
-        params["authorityAddress"] = authority.to_string().into();
-        "getAssetsByAuthority"
-    } else {
-        params["groupKey"] = "collection".into();
-        params["groupValue"] = collection.to_string().into();
-        "getAssetsByGroup"
+    let (method, named) = match walk.by {
+        By::Group => {
+            ("getAssetsByGroup", json!({ "groupKey": "collection", "groupValue": collection.to_string() }))
+        }
+        By::Creator => {
+            let only_verified = !walk.unverified;
+            let address = somebody.to_string();
+            ("getAssetsByCreator", json!({ "creatorAddress": address, "onlyVerified": only_verified }))
+        }
+        By::Authority => ("getAssetsByAuthority", json!({ "authorityAddress": somebody.to_string() })),
+        By::Owner => ("getAssetsByOwner", json!({ "ownerAddress": somebody.to_string() })),
     };
+    params.as_object_mut().unwrap().extend(named.as_object().unwrap().clone());
     let list = List { client: &world.client, key: &world.key, method, params };
     if expected.is_empty() {
         let reply = world.client.call(&world.key, method, list.params.clone()).await;

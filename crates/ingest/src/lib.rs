@@ -3,8 +3,11 @@
 //! A DAS JSON input takes this way: [`source::Records`] splits it into the texts of single assets, [`parse()`] makes an
 //! asset's change of each, a [`Batch`] keeps the last change of each asset, and [`import()`] runs all of that side by
 //! side and writes batch after batch.
+//!
+//! [`decode`] reads what programs write to the chain.
 
 mod batch;
+pub mod decode;
 mod import;
 mod parse;
 pub mod source;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use five8::{BASE58_ENCODED_32_MAX_LEN, DecodeError};
+use serde::{Serialize, Serializer};
 
 /// A 32-byte Solana address: of an asset, an owner, a collection, a tree. Ordered by its bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +73,13 @@ impl fmt::Debug for Pubkey {
     }
 }
 
+/// As its base58 text.
+impl Serialize for Pubkey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.with_text(|text| serializer.serialize_str(text))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -84,6 +92,7 @@ mod tests {
         let madlads = "J1S9H3QjnRtBbbuD4HjPV6RpRhwuk4zKbxsnCHuTgh9w";
         let key: Pubkey = madlads.parse().expect("a documented collection");
         assert_eq!(key.to_string(), madlads);
+        assert_eq!(serde_json::to_value(key).expect("a text"), madlads);
         assert_eq!(Pubkey::try_from(&key.as_bytes()[..]), Ok(key));
     }
 

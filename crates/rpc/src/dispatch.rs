@@ -12,7 +12,10 @@ use crate::auth::Caller;
 use crate::door::Dialect;
 use crate::error::{CallError, RateLimited, TierTooLow};
 use crate::limit::{Allowance, Now};
-use crate::methods::{discover, get_assets_by_authority, get_assets_by_group, get_health};
+use crate::methods::{
+    discover, get_asset, get_assets, get_assets_by_authority, get_assets_by_creator, get_assets_by_group,
+    get_assets_by_owner, get_grouping, get_health,
+};
 use crate::server::App;
 use crate::tiers::Category;
 
@@ -50,7 +53,25 @@ pub struct MethodInfo {
 }
 
 /// Every method there is.
-static METHODS: [Method; 4] = [
+static METHODS: [Method; 9] = [
+    Method {
+        name: "getAsset",
+        aliases: &["get_asset"],
+        category: Category::SolDas,
+        run: |context| Box::pin(get_asset::call(context)),
+    },
+    Method {
+        name: "getAssets",
+        aliases: &["get_assets", "getAssetBatch", "get_asset_batch"],
+        category: Category::SolDas,
+        run: |context| Box::pin(get_assets::call(context)),
+    },
+    Method {
+        name: "getAssetsByOwner",
+        aliases: &["get_assets_by_owner"],
+        category: Category::SolDas,
+        run: |context| Box::pin(get_assets_by_owner::call(context)),
+    },
     Method {
         name: "getAssetsByGroup",
         aliases: &["get_assets_by_group"],
@@ -58,10 +79,22 @@ static METHODS: [Method; 4] = [
         run: |context| Box::pin(get_assets_by_group::call(context)),
     },
     Method {
+        name: "getAssetsByCreator",
+        aliases: &["get_assets_by_creator"],
+        category: Category::SolDas,
+        run: |context| Box::pin(get_assets_by_creator::call(context)),
+    },
+    Method {
         name: "getAssetsByAuthority",
         aliases: &["get_assets_by_authority"],
         category: Category::SolDas,
         run: |context| Box::pin(get_assets_by_authority::call(context)),
+    },
+    Method {
+        name: "getGrouping",
+        aliases: &["get_grouping"],
+        category: Category::SolDas,
+        run: |context| Box::pin(get_grouping::call(context)),
     },
     Method {
         name: "getHealth",

@@ -20,6 +20,9 @@ use crate::settings::{ErrorStyle, HttpStatus, Settings};
 /// After how many seconds a client may ask again when the database is away.
 const RETRY_AFTER_SECONDS: u64 = 1;
 
+/// What servers of the reference's kind say of an unknown asset: clients match on it.
+const ASSET_NOT_FOUND: &str = "Database Error: RecordNotFound Error: Asset Not Found";
+
 /// Why a call has no result.
 #[derive(Debug)]
 pub(crate) enum CallError {
@@ -37,6 +40,8 @@ pub(crate) enum CallError {
     RateLimited(RateLimited),
     /// A list that never had an asset.
     UnknownList(ListKind),
+    /// There is no such asset.
+    UnknownAsset,
     /// The database is away, or the call ran out of time.
     Unavailable(Option<StoreError>),
     /// A fault of ours. The text is for the log.
@@ -121,6 +126,7 @@ impl CallError {
             Self::TierTooLow(_) => "tier_too_low",
             Self::RateLimited(_) => "rate_limited",
             Self::UnknownList(_) => "unknown_list",
+            Self::UnknownAsset => "unknown_asset",
             Self::Unavailable(_) => "unavailable",
             Self::Internal(_) => "internal",
         }
@@ -183,6 +189,10 @@ fn helius(error: &CallError, settings: &Settings) -> Wire {
                 ListKind::Owner => "owner",
             };
             wire(StatusCode::NOT_FOUND, -32004, format!("No assets found for the specified {list}."), None)
+        }
+        CallError::UnknownAsset if observed => wire(StatusCode::NOT_FOUND, -32000, ASSET_NOT_FOUND, None),
+        CallError::UnknownAsset => {
+            wire(StatusCode::NOT_FOUND, -32004, "The requested asset was not found.", None)
         }
         CallError::Unavailable(_) => {
             wire(StatusCode::SERVICE_UNAVAILABLE, -32000, "The service is temporarily unavailable.", None)
@@ -268,6 +278,7 @@ fn common(error: &CallError) -> Wire {
     match error {
         CallError::NotJson => wire(StatusCode::OK, PARSE_ERROR_CODE, "Parse error", None),
         CallError::NotARequest => wire(StatusCode::OK, INVALID_REQUEST_CODE, "Invalid request", None),
+        CallError::UnknownAsset => wire(StatusCode::OK, -32000, ASSET_NOT_FOUND, None),
         CallError::Unavailable(_) => {
             wire(StatusCode::SERVICE_UNAVAILABLE, INTERNAL_ERROR_CODE, "Service unavailable", None)
         }

@@ -10,10 +10,21 @@ use serde_json::Value;
 const LIST_PARAMS: &str = include_str!("../src/params/list.rs");
 
 /// The methods with parameters of their own before the ones that all lists share.
-const LIST_METHODS: [(&str, &str); 2] = [
+const LIST_METHODS: [(&str, &str); 4] = [
+    ("getAssetsByOwner", include_str!("../src/methods/get_assets_by_owner.rs")),
     ("getAssetsByGroup", include_str!("../src/methods/get_assets_by_group.rs")),
+    ("getAssetsByCreator", include_str!("../src/methods/get_assets_by_creator.rs")),
     ("getAssetsByAuthority", include_str!("../src/methods/get_assets_by_authority.rs")),
 ];
+
+/// The other methods with parameters.
+const OTHER_METHODS: [(&str, &str); 3] = [
+    ("getAsset", include_str!("../src/methods/get_asset.rs")),
+    ("getAssets", GET_ASSETS),
+    ("getGrouping", include_str!("../src/methods/get_grouping.rs")),
+];
+
+const GET_ASSETS: &str = include_str!("../src/methods/get_assets.rs");
 
 fn document() -> Value {
     serde_json::from_str(vitrine_rpc::openrpc()).unwrap()
@@ -143,21 +154,29 @@ fn references_lead_somewhere() {
 fn parameters_are_those_of_the_sources_in_their_order() {
     let document = document();
     let tail = field_names(LIST_PARAMS, "TAIL");
-    for (name, source) in LIST_METHODS {
-        let mut expected = field_names(source, "FIELDS");
-        expected.extend(&tail);
+    for (name, source) in LIST_METHODS.into_iter().chain(OTHER_METHODS) {
+        let own = field_names(source, "FIELDS");
+        let mut expected = own.clone();
+        let fields = between(source, "const FIELDS: ", "];");
+        if fields.contains("TAIL") {
+            expected.extend(&tail);
+        } else if fields.contains("DISPLAY") {
+            expected.extend(["options", "displayOptions"]);
+        }
         let params = params(&document, method(&document, name));
         assert_eq!(names_and_aliases(&params), expected, "{name}");
-        // Only what stands in front has no default.
+        // Only what stands in front has no default, unless it is a flag.
+        let has_no_default = |name: &&str| !source.contains(&format!("flag(\"{name}\")"));
         let required: Vec<_> = params.iter().filter(|param| param["required"] == true).copied().collect();
-        assert_eq!(names_and_aliases(&required), field_names(source, "FIELDS"), "{name}");
+        let own: Vec<_> = own.into_iter().filter(has_no_default).collect();
+        assert_eq!(names_and_aliases(&required), own, "{name}");
     }
     for method in array(&document, "methods") {
         let names = names_and_aliases(&params(&document, method));
         assert_eq!(names.len(), names.iter().collect::<BTreeSet<_>>().len(), "{names:?}");
         assert_eq!(method["paramStructure"], "either");
-        let is_list = LIST_METHODS.iter().any(|(name, _)| method["name"] == *name);
-        assert_eq!(is_list, !names.is_empty(), "{}", method["name"]);
+        let is_known = LIST_METHODS.iter().chain(&OTHER_METHODS).any(|(name, _)| method["name"] == *name);
+        assert_eq!(is_known, !names.is_empty(), "{}", method["name"]);
     }
 }
 
@@ -204,6 +223,8 @@ fn bounds_are_those_of_the_sources() {
     for name in ["limit", "total"] {
         assert_eq!(list[name]["maximum"].as_u64(), Some(most), "{name}");
     }
+    let ids = &params(&document, method(&document, "getAssets"))[0]["schema"];
+    assert_eq!(ids["maxItems"].as_u64(), Some(number(GET_ASSETS, "IDS_MAX")));
     let bytes = format!("at most {} bytes", vitrine_model::MAX_GROUP_BYTES);
     for param in &params(&document, method(&document, "getAssetsByGroup"))[..2] {
         assert!(text(&param["schema"], "description").contains(&bytes), "{param}");
@@ -247,6 +268,27 @@ fn results_of_examples_are_as_their_schema_has_them() {
                 assert_members(&document, schema, item, &example["name"]);
             }
             assert_eq!(result["total"].as_u64(), Some(array(result, "items").len() as u64));
+        }
+    }
+}
+
+#[test]
+fn results_of_the_other_examples_are_as_their_schema_has_them() {
+    let document = document();
+    for (name, _) in OTHER_METHODS {
+        let method = method(&document, name);
+        let schema = resolved(&document, &method["result"]["schema"]);
+        for example in array(method, "examples") {
+            let result = &example["result"]["value"];
+            let Some(items) = result.as_array() else {
+                assert_members(&document, schema, result, &example["name"]);
+                continue;
+            };
+            let assets: Vec<_> = items.iter().filter(|item| !item.is_null()).collect();
+            assert!(!assets.is_empty(), "{name}");
+            for asset in assets {
+                assert_members(&document, &schema["items"]["oneOf"][0], asset, &example["name"]);
+            }
         }
     }
 }

@@ -26,6 +26,21 @@ pub struct ListPlan {
     pub encoding: Encoding,
 }
 
+/// Assets by their ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssetsPlan {
+    /// Which, in the order of the answer; one that stands twice is answered twice.
+    pub ids: Vec<Pubkey>,
+    /// Which optional parts each asset shows.
+    pub display: Display,
+    /// Whether each asset begins with `last_indexed_slot`.
+    pub last_indexed_slot: bool,
+    /// The most bytes that the assets may have together, before any encoding.
+    pub max_bytes: usize,
+    /// What the answer is sent in: assets that are kept in it come in it. Others come plain.
+    pub encoding: Encoding,
+}
+
 /// A list by its name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ListRef {
@@ -35,6 +50,13 @@ pub struct ListRef {
     pub key: String,
     /// The 32 bytes of a pubkey, or the text of a group value.
     pub value: Vec<u8>,
+}
+
+impl ListRef {
+    /// The list of an authority, a creator or an owner.
+    pub fn of(kind: ListKind, address: Pubkey) -> Self {
+        Self { kind, key: String::new(), value: address.as_bytes().to_vec() }
+    }
 }
 
 /// What a list is ordered by.

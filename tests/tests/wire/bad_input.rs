@@ -152,6 +152,8 @@ async fn wrong_types_in_every_parameter() {
     let methods = [
         ("getAssetsByGroup", json!({ "groupKey": "collection", "groupValue": collection() })),
         ("getAssetsByAuthority", json!({ "authorityAddress": collection() })),
+        ("getAssetsByOwner", json!({ "ownerAddress": collection() })),
+        ("getAssetsByCreator", json!({ "creatorAddress": collection() })),
     ];
     let mut tried = 0;
     for (method, right) in methods {

@@ -23,12 +23,10 @@ pub(crate) async fn call(context: Context<'_>) -> Result<Answer, CallError> {
 fn parse(context: &Context<'_>) -> Result<Wanted, InvalidParams> {
     let strict = context.app.settings.rpc.strict_params;
     let args = Args::parse(context.params, &FIELDS, strict)?;
-    let value = args.pubkey("authorityAddress")?.as_bytes().to_vec();
-    let list = ListRef { kind: ListKind::Authority, key: String::new(), value };
     Ok(Wanted {
-        list,
-        called: ListKind::Authority,
-        may_widen: false,
+        list: ListRef::of(ListKind::Authority, args.pubkey("authorityAddress")?),
+        called: Some(ListKind::Authority),
+        unverified: false,
         params: ListParams::parse(&args, context.dialect, strict)?,
     })
 }

@@ -25,16 +25,13 @@ fn parse(context: &Context<'_>) -> Result<Wanted, InvalidParams> {
     let strict = context.app.settings.rpc.strict_params;
     let args = Args::parse(context.params, &FIELDS, strict)?;
     let (list, may_widen) = group(&args, context.dialect)?;
-    Ok(Wanted {
-        list,
-        called: ListKind::Group,
-        may_widen,
-        params: ListParams::parse(&args, context.dialect, strict)?,
-    })
+    let params = ListParams::parse(&args, context.dialect, strict)?;
+    let unverified = may_widen && params.options.show_unverified_collections;
+    Ok(Wanted { list, called: Some(ListKind::Group), unverified, params })
 }
 
 /// The list behind a group, and whether it has unverified members to show.
-fn group(args: &Args<'_>, dialect: Dialect) -> Result<(ListRef, bool), InvalidParams> {
+pub(super) fn group(args: &Args<'_>, dialect: Dialect) -> Result<(ListRef, bool), InvalidParams> {
     let key: String = args.required("groupKey")?;
     let value: String = args.required("groupValue")?;
     check_length("groupKey", &key)?;

@@ -11,17 +11,18 @@ use crate::cursor;
 use crate::dispatch::Context;
 use crate::door::Dialect;
 use crate::error::CallError;
-use crate::params::list::{ListParams, Mode};
+use crate::params::list::{ListParams, Mode, Options};
 use crate::settings::UnknownList;
 
 /// A list to be answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) list: ListRef,
-    /// What the method calls its lists, in the sentence for one that never had an asset.
-    pub(super) called: ListKind,
-    /// Whether `showUnverifiedCollections` lets unverified members in.
-    pub(super) may_widen: bool,
+    /// What the method calls its lists, in the sentence for one that never had an asset; `None` where such a list is
+    /// an empty one.
+    pub(super) called: Option<ListKind>,
+    /// Whether unverified members stand in it too.
+    pub(super) unverified: bool,
     pub(super) params: ListParams,
 }
 
@@ -32,41 +33,50 @@ pub(super) async fn answer(context: &Context<'_>, wanted: Wanted) -> Result<Answ
     let page = context.app.store.list(&plan).await.map_err(too_large)?;
     let db = asked.elapsed();
     let first = matches!(wanted.params.mode, Mode::Beginning | Mode::Page(1));
-    if page.total.is_none()
-        && first
-        && context.dialect == Dialect::Helius
-        && context.app.settings.helius.unknown_list == UnknownList::NotFound
-    {
-        return Err(CallError::UnknownList(wanted.called));
+    if let (None, true, Some(called)) = (page.total, first, wanted.called) {
+        unknown(context, called)?;
     }
     let rows = page.count;
     Ok(Answer { result: render(page, &wanted.params, context.dialect), rows, db })
 }
 
-fn plan(context: &Context<'_>, wanted: &Wanted) -> ListPlan {
-    let options = wanted.params.options;
+/// What there is to be said of a list that never had an asset: in the Helius dialect, that it is unknown.
+pub(super) fn unknown(context: &Context<'_>, called: ListKind) -> Result<(), CallError> {
+    if context.dialect == Dialect::Helius && context.app.settings.helius.unknown_list == UnknownList::NotFound
+    {
+        return Err(CallError::UnknownList(called));
+    }
+    Ok(())
+}
+
+/// What assets show with these options.
+pub(super) fn display(context: &Context<'_>, options: Options) -> Display {
     let cdn_base = &context.app.settings.helius.cdn_base;
+    Display {
+        unverified: options.show_unverified_collections,
+        collection_metadata: options.show_collection_metadata,
+        fungible: options.show_fungible,
+        inscription: options.show_inscription,
+        cdn_base: (context.dialect == Dialect::Helius && !cdn_base.is_empty()).then(|| cdn_base.clone()),
+    }
+}
+
+fn plan(context: &Context<'_>, wanted: &Wanted) -> ListPlan {
     ListPlan {
         list: wanted.list.clone(),
-        unverified: wanted.may_widen && options.show_unverified_collections,
+        unverified: wanted.unverified,
         sort: wanted.params.sort,
         direction: wanted.params.direction,
         start: wanted.params.start(),
         limit: wanted.params.limit,
-        display: Display {
-            unverified: options.show_unverified_collections,
-            collection_metadata: options.show_collection_metadata,
-            fungible: options.show_fungible,
-            inscription: options.show_inscription,
-            cdn_base: (context.dialect == Dialect::Helius && !cdn_base.is_empty()).then(|| cdn_base.clone()),
-        },
+        display: display(context, wanted.params.options),
         max_bytes: context.bytes_max,
         encoding: context.encoding,
     }
 }
 
 /// A page over the cap is for the caller to make smaller; any other error is ours.
-fn too_large(error: vitrine_store::StoreError) -> CallError {
+pub(super) fn too_large(error: vitrine_store::StoreError) -> CallError {
     match error {
         vitrine_store::StoreError::TooLarge { .. } => CallError::response_too_large(),
         error => error.into(),

@@ -1,7 +1,13 @@
 //! The methods: one file each, in reading order: params, errors, method, tests.
 
+mod by_ids;
 pub(crate) mod discover;
+pub(crate) mod get_asset;
+pub(crate) mod get_assets;
 pub(crate) mod get_assets_by_authority;
+pub(crate) mod get_assets_by_creator;
 pub(crate) mod get_assets_by_group;
+pub(crate) mod get_assets_by_owner;
+pub(crate) mod get_grouping;
 pub(crate) mod get_health;
 mod list;

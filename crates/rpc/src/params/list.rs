@@ -25,14 +25,19 @@ pub(crate) const TAIL: [Field; 7] = [
     field("cursor"),
 ];
 
+/// The display options, for methods that are no lists.
+pub(crate) const DISPLAY: Field = TAIL[5];
+
 const SORT_BY: [Field; 2] = [field("sortBy"), field("sortDirection")];
 
-const OPTIONS: [Field; 5] = [
+const OPTIONS: [Field; 6] = [
     field("showUnverifiedCollections"),
     field("showCollectionMetadata"),
     field("showGrandTotal"),
     field("showFungible"),
     field("showInscription"),
+    // Known, and without effect: it is for token accounts. Assets without a supply are in no list.
+    field("showZeroBalance"),
 ];
 
 const ONE_MODE: &str = "Pagination Error. Only one pagination parameter supported per query.";
@@ -95,8 +100,7 @@ impl ListParams {
             _ => Direction::Desc,
         });
         let mode = Mode::parse(args, (before, after), (sort, direction), by_id, dialect)?;
-        let options =
-            args.raw("options").map(|raw| Options::parse(raw, strict)).transpose()?.unwrap_or_default();
+        let options = Options::parse(args, strict)?;
         Ok(Self { sort, direction, limit, mode, options })
     }
 
@@ -150,8 +154,11 @@ impl Mode {
 }
 
 impl Options {
-    fn parse(raw: &serde_json::value::RawValue, strict: bool) -> Result<Self, InvalidParams> {
+    /// Reads the field [`DISPLAY`].
+    pub(crate) fn parse(args: &Args<'_>, strict: bool) -> Result<Self, InvalidParams> {
+        let Some(raw) = args.raw(DISPLAY.name) else { return Ok(Self::default()) };
         let args = Args::nested(raw, "options.", &OPTIONS, strict)?;
+        args.flag("showZeroBalance")?;
         Ok(Self {
             show_unverified_collections: args.flag("showUnverifiedCollections")?,
             show_collection_metadata: args.flag("showCollectionMetadata")?,

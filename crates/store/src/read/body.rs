@@ -20,6 +20,8 @@ pub(crate) struct Items {
     pieces: Vec<Piece>,
     /// Text that is not yet a piece.
     text: Vec<u8>,
+    /// What each spliced item begins with; empty where that is its own first member.
+    head: Vec<u8>,
     count: u32,
     bytes: usize,
     max_bytes: usize,
@@ -28,7 +30,12 @@ pub(crate) struct Items {
 impl Items {
     /// No items yet; `max_bytes` is the most that all of them may have together, before any encoding.
     pub(crate) fn new(max_bytes: usize) -> Self {
-        Self { pieces: Vec::new(), text: Vec::new(), count: 0, bytes: 0, max_bytes }
+        Self { pieces: Vec::new(), text: Vec::new(), head: Vec::new(), count: 0, bytes: 0, max_bytes }
+    }
+
+    /// From now on each spliced item begins with `head`: an object with a first member, left open.
+    pub(crate) fn begin_with(&mut self, head: String) {
+        self.head = head.into_bytes();
     }
 
     /// Appends a copy of an item as it was rendered.
@@ -58,10 +65,16 @@ impl Items {
         display: &Display,
         metadata: &HashMap<Pubkey, Json>,
     ) -> Result<(), StoreError> {
-        self.separate(body.len());
+        self.separate(self.head.len() + body.len());
         let before = self.text.len();
+        self.text.extend_from_slice(&self.head);
+        let own = self.text.len();
         vitrine_model::splice(body, splices, &display.as_model(), metadata, &mut self.text)
             .map_err(|error| bad_splices(id, error))?;
+        if own > before {
+            // The item's own members go on where the head has ended: its brace becomes a comma.
+            self.text[own] = b',';
+        }
         self.grow(self.text.len() - before)
     }
 

@@ -34,16 +34,8 @@ pub fn statements() -> Vec<(String, &'static str)> {
 
 impl Store {
     /// Reads a page. One round trip where all bodies are kept, else two; one more for collection metadata.
-    ///
-    /// A connection that turns out to be broken costs one more try: a read can be made twice.
     pub async fn list(&self, plan: &ListPlan) -> Result<ListPage, StoreError> {
-        match self.seek_and_read(plan).await {
-            Err(StoreError::Unavailable(error)) if !matches!(error, sqlx::Error::PoolTimedOut) => {
-                self.note_failure();
-                self.seek_and_read(plan).await
-            }
-            other => other,
-        }
+        self.reading(|| self.seek_and_read(plan)).await
     }
 
     /// Starts from a remembered place if there is one, and again without it if that no longer holds.

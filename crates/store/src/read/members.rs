@@ -19,6 +19,9 @@ use crate::{Sort, StoreError};
 /// How many bytes of bodies are encoded in a row before others get a turn: about a millisecond's work.
 const ENCODED_IN_A_ROW: usize = 1 << 16;
 
+/// Bodies by primary key. `$1` the ids.
+pub(super) const BODIES: &str = "SELECT asset_id, version, body, splices FROM asset WHERE asset_id = ANY($1)";
+
 /// Where a page starts: what a plan says, or what is remembered of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seek {
@@ -91,10 +94,8 @@ pub(super) async fn by_rows(
         };
         let body: &[u8] = row.try_get(6)?;
         bytes += body.len();
-        within(bytes, plan)?;
-        let member = Member { id: pubkey(asset_id)?, version: row.try_get(5)? };
-        members.keys.push(BodyKey { member, encoding: Encoding::Identity, behind: None });
-        members.bodies.push(Some(Body::plain(body, row.try_get(7)?)));
+        within(bytes, plan.max_bytes)?;
+        members.push(pubkey(asset_id)?, row.try_get(5)?, Body::plain(body, row.try_get(7)?));
         members.last_slot = position(&row)?;
     }
     Ok((head, members))
@@ -115,11 +116,23 @@ pub(super) async fn by_keys(
     let last_slot = position(&row)?;
     let versions: Vec<i64> = row.try_get(5)?;
     let ids = ids.chunks(32).map(pubkey).collect::<Result<Vec<_>, _>>()?;
-    let mut members = Members::new(ids.into_iter().zip(versions), encoding, last_slot);
+    let members = Members::new(ids.into_iter().zip(versions), encoding, last_slot);
+    let filled = fill(connection, cache, plan.max_bytes, members).await?;
+    Ok(filled.map(|members| (head, members)))
+}
+
+/// The members with their bodies: from `cache`, and those that are not there from the database. `None` where one has
+/// changed since its key was read.
+pub(super) async fn fill(
+    connection: &mut PgConnection,
+    cache: &BodyCache,
+    max_bytes: usize,
+    mut members: Members,
+) -> Result<Option<Members>, StoreError> {
     members.look_up(cache);
     let wanted = members.wanted_plain(cache);
-    let complete = read_plain(connection, cache, plan, &mut members, wanted).await?;
-    Ok(complete.then_some((head, members)))
+    let complete = read_plain(connection, cache, max_bytes, &mut members, wanted).await?;
+    Ok(complete.then_some(members))
 }
 
 impl Members {
@@ -133,15 +146,36 @@ impl Members {
         Self { keys: keys.collect(), bodies: Vec::new(), plain: Vec::new(), last_slot }
     }
 
+    /// Members that stand behind nothing that is known: each is encoded by itself.
+    pub(super) fn apart(members: impl Iterator<Item = (Pubkey, i64)>, encoding: Encoding) -> Self {
+        let keys = members.map(|(id, version)| {
+            let member = Member { id, version };
+            BodyKey { member, encoding, behind: None }
+        });
+        Self { keys: keys.collect(), ..Self::default() }
+    }
+
+    /// Appends a member with its plain body.
+    pub(super) fn push(&mut self, id: Pubkey, version: i64, body: Body) {
+        let member = Member { id, version };
+        self.keys.push(BodyKey { member, encoding: Encoding::Identity, behind: None });
+        self.bodies.push(Some(body));
+    }
+
     /// The last one's place in the order.
     pub(super) fn last(&self) -> Option<Position> {
         self.keys.last().map(|key| Position { slot: self.last_slot, id: key.member.id })
     }
 
+    /// What the page shows by id, once everything is encoded.
+    pub(super) fn bodies(&self) -> impl Iterator<Item = (Pubkey, &Body)> {
+        let bodies = self.bodies.iter().map(|body| body.as_ref().expect("each body is kept or read"));
+        self.keys.iter().zip(bodies).map(|(key, body)| (key.member.id, body))
+    }
+
     /// Plain bodies and their splices.
     pub(super) fn parts(&self) -> impl Iterator<Item = (Pubkey, &Bytes, &Bytes)> {
-        let bodies = self.bodies.iter().map(|body| body.as_ref().expect("each body is kept or read"));
-        self.keys.iter().zip(bodies).map(|(key, body)| (key.member.id, body.block.bytes(), &body.splices))
+        self.bodies().map(|(id, body)| (id, body.block.bytes(), &body.splices))
     }
 
     /// What the page shows, once everything is encoded.
@@ -205,7 +239,7 @@ impl Members {
 async fn read_plain(
     connection: &mut PgConnection,
     cache: &BodyCache,
-    plan: &ListPlan,
+    max_bytes: usize,
     members: &mut Members,
     wanted: Vec<usize>,
 ) -> Result<bool, StoreError> {
@@ -226,7 +260,7 @@ async fn read_plain(
         let body: &[u8] = row.try_get(2)?;
         if members.bodies[place].is_none() {
             bytes += body.len();
-            within(bytes, plan)?;
+            within(bytes, max_bytes)?;
         }
         let body = Body::plain(body, row.try_get(3)?);
         if key.encoding == Encoding::Identity {
@@ -263,8 +297,16 @@ pub(super) async fn metadata(
 }
 
 fn bodies_of(ids: impl Iterator<Item = Pubkey>) -> Query<'static, Postgres, PgArguments> {
+    by_ids(BODIES, ids)
+}
+
+/// A statement whose one parameter is the ids.
+pub(super) fn by_ids(
+    sql: &'static str,
+    ids: impl Iterator<Item = Pubkey>,
+) -> Query<'static, Postgres, PgArguments> {
     let ids: Vec<[u8; 32]> = ids.map(|id| *id.as_bytes()).collect();
-    sqlx::query("SELECT asset_id, version, body, splices FROM asset WHERE asset_id = ANY($1)").bind(ids)
+    sqlx::query(sql).bind(ids)
 }
 
 /// The plan's statement with its values bound (order: `list_sql.rs`).
@@ -303,9 +345,9 @@ fn position(row: &PgRow) -> Result<Slot, StoreError> {
     slot("list_member", row.try_get::<Option<i64>, _>(4)?.unwrap_or(0))
 }
 
-fn within(bytes: usize, plan: &ListPlan) -> Result<(), StoreError> {
-    if bytes > plan.max_bytes {
-        return Err(StoreError::TooLarge { max_bytes: plan.max_bytes });
+pub(super) fn within(bytes: usize, max_bytes: usize) -> Result<(), StoreError> {
+    if bytes > max_bytes {
+        return Err(StoreError::TooLarge { max_bytes });
     }
     Ok(())
 }
