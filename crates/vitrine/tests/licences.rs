@@ -41,7 +41,8 @@ fn built(metadata: &Value) -> BTreeSet<&str> {
     while let Some(id) = next.pop() {
         if built.insert(id) {
             let is_built = |kind: &Value| kind["kind"] != "dev";
-            let deps = nodes[id].iter().filter(|dep| dep["dep_kinds"].as_array().unwrap().iter().any(is_built));
+            let deps =
+                nodes[id].iter().filter(|dep| dep["dep_kinds"].as_array().unwrap().iter().any(is_built));
             next.extend(deps.map(|dep| dep["pkg"].as_str().unwrap()));
         }
     }
