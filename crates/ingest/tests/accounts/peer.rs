@@ -13,8 +13,29 @@ pub(crate) struct Case {
 /// An account as of a slot.
 pub(crate) struct Account {
     pub(crate) address: String,
-    slot: u64,
+    pub(crate) slot: u64,
     pub(crate) data: Vec<u8>,
+}
+
+impl Case {
+    /// The newest state of each account: what the results show.
+    pub(crate) fn newest(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.iter().filter(|account| {
+            self.accounts.iter().all(|other| other.address != account.address || other.slot <= account.slot)
+        })
+    }
+
+    /// The assets in the results, by themselves or in lists.
+    pub(crate) fn assets(&self) -> impl Iterator<Item = &Value> {
+        fn in_list(result: &Value) -> &[Value] {
+            result["items"].as_array().map_or(&[], Vec::as_slice)
+        }
+        self.results
+            .iter()
+            .flat_map(in_list)
+            .chain(&self.results)
+            .filter(|result| result["interface"].is_string())
+    }
 }
 
 /// The cases with accounts of this program, `at_least` so many; none, with a message, where there are no cases here.

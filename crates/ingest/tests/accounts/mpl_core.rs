@@ -311,7 +311,7 @@ fn records_of_the_same_bytes_are_refused() {
 #[test]
 fn real_accounts_are_read_as_the_client_and_the_peer_read_them() {
     let mut compared = 0;
-    let cases = peer::cases(PROGRAM_ID);
+    let cases = peer::cases(PROGRAM_ID, 11);
     for case in &cases {
         for account in &case.accounts {
             assert_eq!(hold_against(&account.data), None, "{} in {}", account.address, case.name);
@@ -398,7 +398,7 @@ proptest! {
 
 #[test]
 fn changed_real_accounts_are_read_as_the_client_reads_them() {
-    let cases = peer::cases(PROGRAM_ID);
+    let cases = peer::cases(PROGRAM_ID, 11);
     let accounts =
         cases.into_iter().flat_map(|case| case.accounts).map(|account| account.data).collect::<Vec<_>>();
     if accounts.is_empty() {
