@@ -30,7 +30,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -75,7 +75,7 @@ fn run(options: Options) -> Result<()> {
 /// when they are dropped.
 async fn with_postgres(options: Options) -> Result<()> {
     let folder = options.data_dir()?;
-    fs::create_dir_all(&folder)?;
+    fs::create_dir_all(&folder).with_context(|| format!("the data folder {}", folder.display()))?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let postgres = Postgres::open(&folder.join("postgres")).await?;

@@ -96,7 +96,8 @@ impl Body {
         Self { block: Block::new(Encoding::Identity, bytes), splices }
     }
 
-    /// The same, encoded unless it is long, without its splices: to stand behind another plain body and a separator.
+    /// The same, encoded, without its splices: to stand behind another plain body and a separator. A long one stays
+    /// as it is.
     pub(crate) fn encoded(&self, encoding: Encoding, behind: Option<&Self>) -> Self {
         if self.block.plain_len() > ENCODED_BYTES_MAX {
             return self.clone();
@@ -107,5 +108,25 @@ impl Body {
             None => Block::new(encoding, plain),
         };
         Self { block, splices: Bytes::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_long_to_encode_is_kept_plain() {
+        let text: Vec<u8> = (0_u8..=255).cycle().take(ENCODED_BYTES_MAX + 1).collect();
+        let neighbour = Body::plain(&text[..1_000], &[]);
+        for encoding in [Encoding::Gzip, Encoding::Zstd] {
+            for behind in [None, Some(&neighbour)] {
+                let long = Body::plain(&text, b"splices").encoded(encoding, behind);
+                assert_eq!(long.block.encoding(), Encoding::Identity);
+                assert_eq!(long.block.bytes(), &text);
+                let short = Body::plain(&text[1..], b"splices").encoded(encoding, behind);
+                assert_eq!(short.block.encoding(), encoding);
+            }
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::mpl_core_oracle::hold_against;
 use crate::mpl_core_samples::{
     External, Placed, account, asset_base, collection_base, external, group_base, internal,
 };
-use crate::mutation::{mutated, mutations};
+use crate::mutation::{each_mutated, mutated, mutations};
 use crate::peer;
 
 const AUTHORITIES: [PluginAuthority; 4] = [
@@ -398,14 +398,7 @@ proptest! {
 
 #[test]
 fn changed_real_accounts_are_read_as_the_client_reads_them() {
-    let cases = peer::cases(PROGRAM_ID, 11);
-    let accounts =
-        cases.into_iter().flat_map(|case| case.accounts).map(|account| account.data).collect::<Vec<_>>();
-    if accounts.is_empty() {
-        return;
-    }
-    let config = ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() };
-    proptest!(config, |(data in prop::sample::select(accounts), mutations in mutations())| {
-        hold_against(&mutated(data, &mutations));
+    each_mutated(peer::data(PROGRAM_ID, 11), |data| {
+        hold_against(data);
     });
 }

@@ -65,6 +65,11 @@ pub(crate) fn cases(program: &str, at_least: usize) -> Vec<Case> {
     cases
 }
 
+/// The bytes of all these accounts, in all their states.
+pub(crate) fn data(program: &str, at_least: usize) -> Vec<Vec<u8>> {
+    cases(program, at_least).into_iter().flat_map(|case| case.accounts).map(|account| account.data).collect()
+}
+
 fn collect(events: &Value, program: &str, accounts: &mut Vec<Account>) {
     match events {
         Value::Array(events) => events.iter().for_each(|event| collect(event, program, accounts)),

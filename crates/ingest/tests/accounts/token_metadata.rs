@@ -10,7 +10,7 @@ use vitrine_ingest::decode::token_metadata::{
 };
 
 use crate::bytes::{Bytes, key};
-use crate::mutation::{mutated, mutations};
+use crate::mutation::{each_mutated, mutated, mutations};
 use crate::peer;
 use crate::token_metadata_oracle::{Difference, hold_against};
 
@@ -404,14 +404,7 @@ proptest! {
 
 #[test]
 fn changed_real_accounts_are_read_as_the_client_reads_them() {
-    let cases = peer::cases(PROGRAM_ID, 11);
-    let accounts =
-        cases.into_iter().flat_map(|case| case.accounts).map(|account| account.data).collect::<Vec<_>>();
-    if accounts.is_empty() {
-        return;
-    }
-    let config = ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() };
-    proptest!(config, |(data in prop::sample::select(accounts), mutations in mutations())| {
-        hold_against(&mutated(data, &mutations));
+    each_mutated(peer::data(PROGRAM_ID, 11), |data| {
+        hold_against(data);
     });
 }
