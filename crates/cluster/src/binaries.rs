@@ -190,17 +190,20 @@ mod tests {
     use super::*;
     use crate::options::{Download, Environment};
 
-    use std::os::unix::fs::PermissionsExt;
-
     /// A folder with programs that only say their version.
+    ///
+    /// A shell writes them: while this process holds a program open for writing, a process that another test
+    /// starts inherits it, and until that one has executed something else nobody can run the program.
     fn fake(parent: &Path, name: &str, version: &str) -> PathBuf {
         let folder = parent.join(name).join("bin");
         fs::create_dir_all(&folder).unwrap();
-        for program in PROGRAMS {
-            let path = folder.join(program);
-            fs::write(&path, format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n")).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        }
+        let text = format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n");
+        let script = "text=$1; shift; for path do printf %s \"$text\" > \"$path\" && chmod 755 \"$path\" || exit 1; done";
+        let status = Command::new("sh")
+            .args(["-c", script, "sh", &text])
+            .args(PROGRAMS.map(|program| folder.join(program)))
+            .status();
+        assert!(status.unwrap().success());
         folder
     }
 
