@@ -4,6 +4,7 @@
 //! ([`AssetChange`]); text of SQL, pools, transactions and SQLSTATEs stay in here.
 
 mod cache;
+mod chain;
 mod error;
 mod keys;
 mod migrate;
@@ -16,6 +17,10 @@ mod settings;
 mod status;
 mod write;
 
+pub use chain::{
+    AccountContent, AccountKind, AccountSeen, AssetSources, ChainBatch, DeadLetter, Document, Holder,
+    LeafChange, LeafEvent, LeafEventSeen, SourceAccount, TokenAccount, TreeChange,
+};
 pub use error::StoreError;
 pub use keys::{KeyRecord, NewKey};
 pub use migrate::{MIGRATOR, MigrateError, Pending};

@@ -1,0 +1,239 @@
+//! The chain as it was last seen, and what an asset is made of. Plain data.
+//!
+//! Why an asset is a function of these: [decision 15](../../../docs/decisions/0015-assets-from-sources.md).
+
+use vitrine_model::{Pubkey, Slot};
+
+/// What an account is. The numbers are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(i16)]
+pub enum AccountKind {
+    /// Closed before anything was known of it, or only told of by another account.
+    Unknown = 0,
+    /// A token account of SPL Token or Token-2022.
+    Token = 1,
+    /// A mint of SPL Token or Token-2022; its asset's id is its own address.
+    Mint = 2,
+    /// A metadata account of Token Metadata.
+    Metadata = 3,
+    /// A master edition or an edition of Token Metadata.
+    Edition = 4,
+    /// An asset of MPL Core.
+    CoreAsset = 5,
+    /// A collection of MPL Core.
+    CoreCollection = 6,
+    /// A group of MPL Core.
+    CoreGroup = 7,
+    /// An inscription's metadata.
+    Inscription = 8,
+    /// An agent's identity.
+    AgentIdentity = 9,
+}
+
+/// An account, as one update told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountSeen {
+    /// Its address.
+    pub address: Pubkey,
+    /// The slot of the update.
+    pub slot: Slot,
+    /// Orders updates of one slot.
+    pub write_version: u64,
+    /// What it is; [`AccountKind::Unknown`] for one that was closed.
+    pub kind: AccountKind,
+    /// The asset that it is a part of, where the account says so.
+    pub asset_id: Option<Pubkey>,
+    /// What it holds; none for one that was closed.
+    pub content: AccountContent,
+    /// Addresses of accounts of the same asset that do not name it themselves: a mint's editions.
+    pub tells_of: Vec<Pubkey>,
+}
+
+/// What an account holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountContent {
+    /// Nothing: it was closed.
+    Closed,
+    /// A token account's members.
+    Token(TokenAccount),
+    /// Bytes, of all other kinds.
+    Data {
+        /// The program that owns it.
+        program: Pubkey,
+        /// The bytes.
+        data: Vec<u8>,
+        /// Of an edition: the address of its master edition, and its number.
+        edition: Option<(Pubkey, u64)>,
+    },
+}
+
+/// A token account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenAccount {
+    /// SPL Token or Token-2022.
+    pub program: Pubkey,
+    /// Who holds it.
+    pub owner: Pubkey,
+    /// In base units.
+    pub amount: u64,
+    /// Who may move some of it.
+    pub delegate: Option<Pubkey>,
+    /// How much of it, in base units.
+    pub delegated_amount: u64,
+    /// Whether it cannot be moved.
+    pub frozen: bool,
+    /// Its extensions as JSON.
+    pub extensions: Option<String>,
+}
+
+/// All that an asset is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssetSources {
+    /// The asset.
+    pub id: Pubkey,
+    /// The lowest slot in which anything of it was seen.
+    pub slot_created: Slot,
+    /// Its accounts but for token accounts, in the order of their addresses; closed ones too.
+    pub accounts: Vec<SourceAccount>,
+    /// The token account that holds some of it and was updated last.
+    pub holder: Option<Holder>,
+    /// The changes of its leaf that are understood, in the order of `seq`.
+    pub leaf: Vec<LeafChange>,
+    /// Its events that changed no tree, in the order of slot, signature and position.
+    pub events: Vec<LeafEvent>,
+    /// Off-chain documents that arrived, of the uris that the asset may name.
+    pub documents: Vec<Document>,
+}
+
+/// An account of an asset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceAccount {
+    /// Its address.
+    pub address: Pubkey,
+    /// What it is.
+    pub kind: AccountKind,
+    /// The slot of its newest update.
+    pub slot: Slot,
+    /// The program and the bytes; none where it was closed.
+    pub data: Option<(Pubkey, Vec<u8>)>,
+}
+
+/// Who holds an asset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The token account's address.
+    pub address: Pubkey,
+    /// The slot of its newest update.
+    pub slot: Slot,
+    /// What it holds.
+    pub account: TokenAccount,
+}
+
+/// A change of an asset's leaf.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeafChange {
+    /// The tree.
+    pub tree: Pubkey,
+    /// The number of the change within its tree.
+    pub seq: u64,
+    /// The place of the leaf, from 0.
+    pub leaf_index: u64,
+    /// The slot of the transaction.
+    pub slot: Slot,
+    /// The name of the instruction, as getAssetSignatures shows it.
+    pub instruction: String,
+    /// What it did, as JSON.
+    pub event: String,
+}
+
+/// An event of a compressed asset that changed no tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeafEvent {
+    /// The slot of the transaction.
+    pub slot: Slot,
+    /// The name of the instruction.
+    pub instruction: String,
+    /// What it did, as JSON.
+    pub event: String,
+}
+
+/// An off-chain document that arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Where it is from.
+    pub uri: String,
+    /// JSON as it came.
+    pub body: String,
+}
+
+/// A change of a tree, as a transaction logged it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeChange {
+    /// The tree.
+    pub tree: Pubkey,
+    /// The compression program that keeps it.
+    pub program: Pubkey,
+    /// The number of the change within its tree.
+    pub seq: u64,
+    /// The place of the leaf, from 0.
+    pub leaf_index: u64,
+    /// The slot of the transaction.
+    pub slot: Slot,
+    /// The transaction's signature.
+    pub signature: [u8; 64],
+    /// The asset of the leaf, where the change is one of an asset.
+    pub asset_id: Option<Pubkey>,
+    /// The name of the instruction, as getAssetSignatures shows it.
+    pub instruction: Option<String>,
+    /// What it did to the asset, as JSON; none where nobody understood it.
+    pub event: Option<String>,
+    /// The hashes from the leaf to the root: one more than the tree is deep.
+    pub path: Vec<[u8; 32]>,
+}
+
+/// An event that changed no tree, as a transaction told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeafEventSeen {
+    /// The asset.
+    pub asset_id: Pubkey,
+    /// The slot of the transaction.
+    pub slot: Slot,
+    /// The transaction's signature.
+    pub signature: [u8; 64],
+    /// The place of the instruction in its transaction, inner ones counted.
+    pub position: u32,
+    /// The name of the instruction.
+    pub instruction: String,
+    /// What it did, as JSON.
+    pub event: String,
+}
+
+/// An input that could not be decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The slot of the input.
+    pub slot: Slot,
+    /// `account` or `transaction`.
+    pub kind: &'static str,
+    /// The account's address, or the transaction's signature.
+    pub key: Vec<u8>,
+    /// Why.
+    pub reason: String,
+    /// The input as one line of `vitrine ingest`.
+    pub input: String,
+}
+
+/// What a batch tells of the chain.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChainBatch {
+    /// Accounts, in any order; several updates of one are allowed.
+    pub accounts: Vec<AccountSeen>,
+    /// Changes of trees, in any order.
+    pub tree_changes: Vec<TreeChange>,
+    /// Events that changed no tree, in any order.
+    pub leaf_events: Vec<LeafEventSeen>,
+    /// What could not be decoded.
+    pub dead_letters: Vec<DeadLetter>,
+    /// Up to where the source is wholly read with this batch.
+    pub watermark: Option<Slot>,
+}

@@ -1,0 +1,55 @@
+-- Trees of compressed assets: every change that was seen, and the newest hash of each node.
+
+-- A tree. Its row is locked while its changes are written.
+CREATE TABLE IF NOT EXISTS tree (
+    tree    bytea    NOT NULL PRIMARY KEY CHECK (octet_length(tree) = 32),
+    -- The compression program that keeps it.
+    program bytea    NOT NULL CHECK (octet_length(program) = 32),
+    -- Levels below the root: it has 2^depth leaves.
+    depth   smallint NOT NULL CHECK (depth BETWEEN 1 AND 30)
+);
+
+-- The changes of a tree, each by its number (seq), which has no gaps on the chain. An asset of a tree is the fold of the
+-- events of its leaf in the order of seq. Rows are only added; an event that could not be decoded is filled in later.
+CREATE TABLE IF NOT EXISTS tree_change (
+    tree        bytea   NOT NULL,
+    seq         bigint  NOT NULL CHECK (seq >= 0),
+    leaf_index  bigint  NOT NULL CHECK (leaf_index >= 0),
+    slot        bigint  NOT NULL CHECK (slot >= 0),
+    -- 64 bytes; of the transaction.
+    signature   bytea   NOT NULL CHECK (octet_length(signature) = 64),
+    -- The asset of the leaf, where the change is one of an asset.
+    asset_id    bytea   CHECK (octet_length(asset_id) = 32),
+    -- The name of the instruction as getAssetSignatures shows it ("MintToCollectionV1").
+    instruction text,
+    -- What it did to the asset, as JSON (vitrine-ingest, normalise/leaf.rs).
+    event       text,
+    PRIMARY KEY (tree, seq)
+);
+-- Serves: an asset's events, and getAssetSignatures by id.
+CREATE INDEX IF NOT EXISTS tree_change_asset ON tree_change (asset_id, seq) WHERE asset_id IS NOT NULL;
+-- Serves: getAssetSignatures by tree and leaf index.
+CREATE INDEX IF NOT EXISTS tree_change_leaf ON tree_change (tree, leaf_index, seq);
+
+-- Events of compressed assets that change no tree, as decompressions. They are a set, too.
+CREATE TABLE IF NOT EXISTS leaf_event (
+    asset_id    bytea    NOT NULL CHECK (octet_length(asset_id) = 32),
+    slot        bigint   NOT NULL CHECK (slot >= 0),
+    signature   bytea    NOT NULL CHECK (octet_length(signature) = 64),
+    -- The place of the instruction in its transaction, inner ones counted.
+    position    integer  NOT NULL CHECK (position >= 0),
+    instruction text     NOT NULL,
+    event       text     NOT NULL,
+    PRIMARY KEY (asset_id, slot, signature, position)
+);
+
+-- The newest hash of each node that a change has touched. Others are those of the empty tree.
+CREATE TABLE IF NOT EXISTS tree_node (
+    tree       bytea  NOT NULL,
+    -- 1 is the root; those below n are 2n and 2n + 1.
+    node_index bigint NOT NULL CHECK (node_index >= 1),
+    -- The change that it is of.
+    seq        bigint NOT NULL CHECK (seq >= 0),
+    hash       bytea  NOT NULL CHECK (octet_length(hash) = 32),
+    PRIMARY KEY (tree, node_index)
+);
