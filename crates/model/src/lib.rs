@@ -19,6 +19,7 @@ mod parse;
 mod parts;
 mod pubkey;
 mod render;
+mod signature;
 mod slot;
 mod splice;
 
@@ -34,5 +35,6 @@ pub use parse::AssetError;
 pub use parts::{Authority, Compression, Creator, MplCoreInfo, Ownership, Royalty, Supply, Uses};
 pub use pubkey::{Pubkey, PubkeyError};
 pub use render::{Rendered, version};
+pub use signature::Signature;
 pub use slot::Slot;
 pub use splice::{Display, SpliceError, collections, splice};
