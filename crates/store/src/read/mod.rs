@@ -16,6 +16,7 @@ pub(crate) mod list_sql;
 mod members;
 pub(crate) mod places;
 pub(crate) mod proofs;
+pub(crate) mod sample;
 pub(crate) mod signatures;
 pub(crate) mod token_accounts;
 mod walk;

@@ -7,6 +7,7 @@ mod keys;
 mod migrate;
 mod serve;
 mod up;
+mod verify;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -42,6 +43,11 @@ pub(crate) enum Command {
     Keys(keys::Args),
     /// Print or check the configuration
     Config(config::Args),
+    /// Ask this server and another one the same questions, and tell where their answers differ
+    ///
+    /// The questions are random, about assets of the database; the same seed asks the same ones. Exit code 1 where an
+    /// answer differs, or a server gives none.
+    Verify(verify::Args),
     /// Ask the server that runs here whether it is ready (for containers)
     Healthcheck,
 }
@@ -97,7 +103,7 @@ impl Command {
 
     /// Whether it answers a question and ends.
     pub(crate) fn is_short(&self) -> bool {
-        matches!(self, Self::Migrate | Self::Keys(_) | Self::Import(_))
+        matches!(self, Self::Migrate | Self::Keys(_) | Self::Import(_) | Self::Verify(_))
     }
 
     /// Does it.
@@ -108,6 +114,7 @@ impl Command {
             Self::Migrate => migrate::run(context).await,
             Self::Import(args) => import::run(&args, context).await,
             Self::Keys(args) => keys::run(args, context).await,
+            Self::Verify(args) => verify::run(&args, context).await,
             // Done before the configuration was loaded, and before there was a runtime.
             Self::Config(_) | Self::Healthcheck => Ok(ExitCode::SUCCESS),
         }
