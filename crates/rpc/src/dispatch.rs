@@ -14,7 +14,7 @@ use crate::error::{CallError, RateLimited, TierTooLow};
 use crate::limit::{Allowance, Now};
 use crate::methods::{
     discover, get_asset, get_assets, get_assets_by_authority, get_assets_by_creator, get_assets_by_group,
-    get_assets_by_owner, get_grouping, get_health,
+    get_assets_by_owner, get_grouping, get_health, search_assets,
 };
 use crate::server::App;
 use crate::tiers::Category;
@@ -53,7 +53,7 @@ pub struct MethodInfo {
 }
 
 /// Every method there is.
-static METHODS: [Method; 9] = [
+static METHODS: [Method; 10] = [
     Method {
         name: "getAsset",
         aliases: &["get_asset"],
@@ -89,6 +89,12 @@ static METHODS: [Method; 9] = [
         aliases: &["get_assets_by_authority"],
         category: Category::SolDas,
         run: |context| Box::pin(get_assets_by_authority::call(context)),
+    },
+    Method {
+        name: "searchAssets",
+        aliases: &["search_assets"],
+        category: Category::SolDas,
+        run: |context| Box::pin(search_assets::call(context)),
     },
     Method {
         name: "getGrouping",

@@ -11,3 +11,5 @@ pub(crate) mod get_assets_by_owner;
 pub(crate) mod get_grouping;
 pub(crate) mod get_health;
 mod list;
+pub(crate) mod search_assets;
+mod search_filter;
