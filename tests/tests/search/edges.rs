@@ -50,22 +50,34 @@ async fn rows_from_before_are_filled_in() {
 }
 
 #[tokio::test]
-async fn a_search_without_a_lead_says_so_when_its_time_is_over() {
+async fn a_search_that_runs_out_of_time_says_what_it_lacks() {
     let database = Database::new().await;
     let store = database.store();
-    let specs: Vec<AssetSpec> = (0..12_000).map(|number| AssetSpec::new(pubkey(number))).collect();
+    let specs: Vec<AssetSpec> = (1..100).map(owned).collect();
     assets::write(&store, &specs).await;
     let key = make_key(&store, "enterprise", None).await.0;
-    let server = Server::start(&database, &[("VITRINE_DATABASE_READ_STATEMENT_TIMEOUT_MS", "1")]);
-    let reply = server
-        .client()
-        .call(&key, "searchAssets", json!({ "royaltyAmount": 7, "sortBy": { "sortBy": "created" } }))
-        .await;
-    let body: Value = reply.json();
-    assert_eq!(reply.status, 400, "{}", reply.text);
-    assert_eq!(body["error"]["code"], -32602);
-    let reason = body["error"]["data"]["reason"].as_str().unwrap();
-    assert!(reason.starts_with("Search Error. ") && reason.contains("ownerAddress"), "{reason}");
+    let server = Server::start(&database, &[("VITRINE_DATABASE_READ_STATEMENT_TIMEOUT_MS", "1000")]);
+    let client = server.client();
+    client.result(&key, "searchAssets", json!({ "royaltyAmount": 500 })).await;
+    // From now on no statement gets at an asset.
+    let mut connection = database.connect().await;
+    sqlx::raw_sql("BEGIN; LOCK TABLE asset IN ACCESS EXCLUSIVE MODE").execute(&mut connection).await.unwrap();
+    for (params, code) in [
+        (json!({ "royaltyAmount": 500 }), -32602),
+        (json!({ "royaltyAmount": 500, "negate": true }), -32602),
+        // A short list is read in time, unless the database is busy.
+        (json!({ "ownerAddress": pubkey(1_000_000).to_string() }), -32000),
+    ] {
+        let reply = client.call(&key, "searchAssets", params.clone()).await;
+        let body: Value = reply.json();
+        assert_eq!(body["error"]["code"], code, "{params}: {}", reply.text);
+        assert_eq!(reply.status, if code == -32602 { 400 } else { 503 });
+        if let Some(reason) = body["error"]["data"]["reason"].as_str() {
+            assert!(reason.starts_with("Search Error. ") && reason.contains("ownerAddress"), "{reason}");
+        }
+    }
+    sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.unwrap();
+    client.result(&key, "searchAssets", json!({ "royaltyAmount": 500 })).await;
 }
 
 #[tokio::test]

@@ -141,7 +141,12 @@ impl Search {
 #[test]
 fn every_search_equals_a_plain_filter() {
     let world = World::new();
-    let mut runner = TestRunner::new(Config { cases: 12, max_shrink_iters: 0, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config {
+        cases: 12,
+        max_shrink_iters: 0,
+        failure_persistence: None,
+        ..Config::default()
+    });
     let cases = (any::<u64>(), 0..50_u64, prop::collection::vec(search(), 40));
     runner
         .run(&cases, |(seed, count, searches)| {
