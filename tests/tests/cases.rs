@@ -96,5 +96,6 @@ topics! {
     get_grouping = "getGrouping",
     http = "http",
     json_rpc = "json_rpc",
+    search_assets = "searchAssets",
     tiers = "tiers",
 }

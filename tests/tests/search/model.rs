@@ -9,54 +9,54 @@ use vitrine_model::{Asset, Pubkey, Slot};
 use vitrine_store::AssetChange;
 use vitrine_tests::assets::pubkey;
 
-pub const INTERFACES: [&str; 5] =
+pub(crate) const INTERFACES: [&str; 5] =
     ["V1_NFT", "MplCoreAsset", "MplCoreCollection", "FungibleToken", "LEGACY_NFT"];
-pub const NAMES: [&str; 6] =
+pub(crate) const NAMES: [&str; 6] =
     ["Fox #1", "100% fox", "under_score", "it's \\ 'quoted'", "é 😀", "nul \0 inside"];
-pub const URIS: [&str; 3] = ["https://a.test/1.json", "https://a.test/'; DROP TABLE asset; --", ""];
+pub(crate) const URIS: [&str; 3] = ["https://a.test/1.json", "https://a.test/'; DROP TABLE asset; --", ""];
 const MODELS: [&str; 3] = ["creators", "fanout", "single"];
 
 /// An address of some role: few of each, so that filters meet.
-pub fn key(role: u64, number: u64) -> Pubkey {
+pub(crate) fn key(role: u64, number: u64) -> Pubkey {
     pubkey((role + 1) << 40 | number)
 }
 
-pub const OWNER: u64 = 1;
-pub const AUTHORITY: u64 = 2;
-pub const CREATOR: u64 = 3;
-pub const COLLECTION: u64 = 4;
-pub const DELEGATE: u64 = 5;
-pub const TREE: u64 = 6;
-pub const TARGET: u64 = 7;
-pub const TOKEN: u64 = 8;
-pub const SIGNER: u64 = 9;
+pub(crate) const OWNER: u64 = 1;
+pub(crate) const AUTHORITY: u64 = 2;
+pub(crate) const CREATOR: u64 = 3;
+pub(crate) const COLLECTION: u64 = 4;
+pub(crate) const DELEGATE: u64 = 5;
+pub(crate) const TREE: u64 = 6;
+pub(crate) const TARGET: u64 = 7;
+pub(crate) const TOKEN: u64 = 8;
+pub(crate) const SIGNER: u64 = 9;
 
 #[derive(Debug, Clone)]
-pub struct Spec {
-    pub id: Pubkey,
-    pub created: u64,
-    pub updated: u64,
-    pub interface: &'static str,
-    pub owner: u64,
-    pub authority: u64,
-    pub creators: Vec<(u64, bool)>,
-    pub collections: Vec<(u64, bool)>,
-    pub season: Option<u64>,
-    pub delegate: Option<u64>,
-    pub tree: Option<u64>,
-    pub fungible: bool,
-    pub supply: Option<u64>,
-    pub flags: [bool; 4],
-    pub royalty: (usize, Option<u64>, u64),
-    pub uri: &'static str,
-    pub name: &'static str,
-    pub token: Option<u64>,
-    pub signer: Option<u64>,
+pub(crate) struct Spec {
+    pub(crate) id: Pubkey,
+    pub(crate) created: u64,
+    pub(crate) updated: u64,
+    pub(crate) interface: &'static str,
+    pub(crate) owner: u64,
+    pub(crate) authority: u64,
+    pub(crate) creators: Vec<(u64, bool)>,
+    pub(crate) collections: Vec<(u64, bool)>,
+    pub(crate) season: Option<u64>,
+    pub(crate) delegate: Option<u64>,
+    pub(crate) tree: Option<u64>,
+    pub(crate) fungible: bool,
+    pub(crate) supply: Option<u64>,
+    pub(crate) flags: [bool; 4],
+    pub(crate) royalty: (usize, Option<u64>, u64),
+    pub(crate) uri: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) token: Option<u64>,
+    pub(crate) signer: Option<u64>,
     /// Token accounts: who, and how much.
-    pub held: Vec<(u64, u64)>,
+    pub(crate) held: Vec<(u64, u64)>,
 }
 
-pub fn spec(random: &mut StdRng, number: u64) -> Spec {
+pub(crate) fn spec(random: &mut StdRng, number: u64) -> Spec {
     let some = |random: &mut StdRng, most: u64| random.random_bool(0.4).then(|| random.random_range(0..most));
     let marked = |random: &mut StdRng| {
         let mut all = Vec::new();
@@ -89,7 +89,8 @@ pub fn spec(random: &mut StdRng, number: u64) -> Spec {
         token: some(random, 2),
         signer: some(random, 3),
         held: (0..3)
-            .filter_map(|owner| random.random_bool(0.4).then(|| (owner, random.random_range(0..3))))
+            .map(|owner| (owner, random.random_range(0..6)))
+            .filter(|(_, amount)| *amount < 3)
             .flat_map(|one| vec![one; if one.1 == 2 { 2 } else { 1 }])
             .collect(),
     }
@@ -117,11 +118,11 @@ impl Spec {
     }
 
     /// Whether lists show it.
-    pub fn listed(&self) -> bool {
+    pub(crate) fn listed(&self) -> bool {
         self.compressed() || !(self.burnt() || self.supply == Some(0))
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let (model, target, points) = self.royalty;
         let mut grouping: Vec<Value> = self
             .collections
@@ -169,7 +170,7 @@ impl Spec {
         asset
     }
 
-    pub fn change(&self) -> AssetChange {
+    pub(crate) fn change(&self) -> AssetChange {
         let asset = Asset::from_das(&self.json().to_string()).unwrap();
         AssetChange {
             id: self.id,
@@ -182,14 +183,14 @@ impl Spec {
     }
 
     /// Whether somebody holds it as a fungible token.
-    pub fn is_held(&self, owner: u64, zero: bool) -> bool {
+    pub(crate) fn is_held(&self, owner: u64, zero: bool) -> bool {
         self.fungible && self.held.iter().any(|(holder, amount)| *holder == owner && (zero || *amount > 0))
     }
 }
 
 /// A condition of a search.
 #[derive(Debug, Clone)]
-pub enum Condition {
+pub(crate) enum Condition {
     Interface(&'static str),
     Owner(u64),
     OwnerType(bool),
@@ -218,7 +219,7 @@ pub enum Condition {
     Created(Option<u64>, Option<u64>),
 }
 
-pub fn condition() -> impl Strategy<Value = Condition> {
+pub(crate) fn condition() -> impl Strategy<Value = Condition> {
     use Condition as C;
     let flag = any::<bool>;
     prop_oneof![
@@ -254,7 +255,7 @@ pub fn condition() -> impl Strategy<Value = Condition> {
 
 impl Condition {
     /// How a caller asks for it.
-    pub fn params(&self) -> Value {
+    pub(crate) fn params(&self) -> Value {
         let text = |role, number: u64| key(role, number).to_string();
         match self {
             Self::Interface(name) => json!({ "interface": name }),
@@ -292,7 +293,7 @@ impl Condition {
     }
 
     /// Whether it holds of an asset.
-    pub fn holds(&self, spec: &Spec) -> bool {
+    pub(crate) fn holds(&self, spec: &Spec) -> bool {
         match self {
             Self::Interface(name) => spec.interface == *name,
             Self::Owner(number) => !spec.fungible && spec.owner == *number,
@@ -335,17 +336,17 @@ impl Condition {
     }
 
     /// Whether fungible tokens may be found without a word about them.
-    pub fn is_of_others(&self) -> bool {
+    pub(crate) fn is_of_others(&self) -> bool {
         matches!(self, Self::Interface(_) | Self::OwnerType(_) | Self::Supply(_) | Self::SupplyMint(_))
     }
 
     /// Whether anything is asked for at all.
-    pub fn asks(&self) -> bool {
+    pub(crate) fn asks(&self) -> bool {
         !matches!(self, Self::Created(None, None))
     }
 
     /// The parameter that two conditions cannot share.
-    pub fn parameter(&self) -> &'static str {
+    pub(crate) fn parameter(&self) -> &'static str {
         match self {
             Self::Interface(_) => "interface",
             Self::Owner(_) => "ownerAddress",

@@ -123,7 +123,7 @@ async fn lists(connection: &mut PgConnection, plan: &SearchPlan) -> Result<Lists
         let place = usize::try_from(place - 1).expect("an ordinality is positive");
         lists.found(
             place,
-            lead::List { list_id: row.try_get(1)?, verified: row.try_get(2)?, total: row.try_get(3)? },
+            lead::List { id: row.try_get(1)?, verified: row.try_get(2)?, total: row.try_get(3)? },
         );
     }
     Ok(lists)
@@ -153,8 +153,8 @@ async fn first(
                 let ids = ids.chunks(32).map(members::pubkey).collect::<Result<Vec<_>, _>>()?;
                 let versions: Vec<i64> = row.try_get(4)?;
                 let last = members::slot("asset", row.try_get::<Option<i64>, _>(3)?.unwrap_or(0))?;
-                let plain = plan.display.as_model().is_plain();
-                let encoding = if plain { plan.encoding } else { Encoding::Identity };
+                let as_rendered = plan.display.as_model().is_plain();
+                let encoding = if as_rendered { plan.encoding } else { Encoding::Identity };
                 Members::new(ids.into_iter().zip(versions), encoding, last)
             }
         };
