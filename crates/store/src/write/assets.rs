@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnection;
 use vitrine_model::{Pubkey, Slot};
 
 use super::AssetChange;
+use super::change_order;
 use super::copy::{self, CopyIn};
 use super::diff::{Diff, Row, Stored};
 use crate::StoreError;
@@ -47,11 +48,14 @@ pub(super) async fn write(
     diff: &Diff<'_>,
 ) -> Result<(), StoreError> {
     debug_assert!(diff.created.len() + diff.replaced.len() <= changes.len());
-    if !diff.created.is_empty() {
-        insert(connection, &diff.created).await?;
-    }
-    if !diff.replaced.is_empty() {
-        replace(connection, &diff.replaced).await?;
+    if !diff.created.is_empty() || !diff.replaced.is_empty() {
+        let order = change_order::of_transaction(connection).await?;
+        if !diff.created.is_empty() {
+            insert(connection, &diff.created, order).await?;
+        }
+        if !diff.replaced.is_empty() {
+            replace(connection, &diff.replaced, order).await?;
+        }
     }
     if !diff.adjusted.is_empty() {
         sqlx::query(
@@ -68,16 +72,16 @@ pub(super) async fn write(
     Ok(())
 }
 
-async fn insert(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), StoreError> {
+async fn insert(connection: &mut PgConnection, rows: &[Row<'_>], order: i64) -> Result<(), StoreError> {
     let mut copy_in = CopyIn::start(
         &mut *connection,
         "COPY asset (asset_id, slot_created, slot_updated, slot_seen, interface, owner, delegate, compressed, burnt, frozen,
-                     list_ids, digest, version, splices, body) FROM STDIN (FORMAT binary)",
+                     list_ids, digest, version, splices, body, change_order) FROM STDIN (FORMAT binary)",
     )
     .await?;
     for row in rows {
         let AssetChange { id, slot_updated, slot_seen, facts, rendered, .. } = row.change;
-        let out = copy_in.row(15).await?;
+        let out = copy_in.row(16).await?;
         copy::bytes(out, id.as_bytes());
         copy::int8(out, row.slot_created.as_i64());
         copy::int8(out, slot_updated.as_i64());
@@ -93,6 +97,7 @@ async fn insert(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), S
         copy::int8(out, rendered.version);
         copy::bytes(out, &rendered.splices);
         copy::bytes(out, &rendered.body);
+        copy::int8(out, order);
     }
     copy_in.finish().await?;
     Ok(())
@@ -109,7 +114,7 @@ pub(super) async fn count(connection: &mut PgConnection, created: u64) -> Result
     Ok(())
 }
 
-async fn replace(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), StoreError> {
+async fn replace(connection: &mut PgConnection, rows: &[Row<'_>], order: i64) -> Result<(), StoreError> {
     // An array of arrays must be rectangular in Postgres, so list ids travel flat, as text of an array each.
     let list_ids = |row: &Row<'_>| {
         let ids: Vec<String> = row.list_ids.iter().map(i64::to_string).collect();
@@ -120,7 +125,7 @@ async fn replace(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), 
                 slot_seen = new.slot_seen, interface = new.interface, owner = new.owner, delegate = new.delegate,
                 compressed = new.compressed, burnt = new.burnt, frozen = new.frozen,
                 list_ids = new.list_ids::bigint[], digest = new.digest, version = new.version, splices = new.splices,
-                body = new.body
+                body = new.body, change_order = $16
          FROM UNNEST($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bytea[], $7::bytea[],
                      $8::boolean[], $9::boolean[], $10::boolean[], $11::text[], $12::bytea[], $13::bigint[], $14::bytea[], $15::bytea[])
               AS new (asset_id, slot_created, slot_updated, slot_seen, interface, owner, delegate, compressed, burnt, frozen,
@@ -142,6 +147,7 @@ async fn replace(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), 
     .bind(column(rows, |row| row.change.rendered.version))
     .bind(column(rows, |row| row.change.rendered.splices.as_slice()))
     .bind(column(rows, |row| row.change.rendered.body.as_slice()))
+    .bind(order)
     .execute(connection)
     .await?;
     Ok(())
