@@ -4,8 +4,14 @@
 //! ([decision 15](../../../../docs/decisions/0015-assets-from-sources.md)).
 
 mod account;
+mod compose;
 mod content;
+mod core;
 mod draft;
+mod inscription;
+mod plugins;
 mod program;
+mod token;
 
 pub use account::{AccountUpdate, account};
+pub use compose::{Composed, compose};
