@@ -31,6 +31,6 @@ pub use read::assets::{Assets, statements as asset_statements};
 pub use read::list::{ListPage, statements};
 pub use settings::{CacheSettings, DatabaseSettings};
 pub use status::Status;
-pub use verify::{Contradiction, Gap, Snapshot, StoredAsset, StoredFacts, StoredNode, StoredTree};
 pub use verify::statements as verify_statements;
+pub use verify::{Contradiction, Gap, Snapshot, StoredAsset, StoredFacts, StoredNode, StoredTree};
 pub use write::{AssetChange, Written};

@@ -11,7 +11,8 @@ use crate::StoreError;
 use crate::read::members::pubkey;
 
 /// A page of assets. `$1` the id behind which it begins, `$2` how many.
-const ASSETS: &str = "SELECT asset_id, slot_created, slot_updated, slot_seen, interface, owner, delegate, compressed,
+const ASSETS: &str =
+    "SELECT asset_id, slot_created, slot_updated, slot_seen, interface, owner, delegate, compressed,
        burnt, frozen, list_ids, digest, version, splices, body
 FROM asset WHERE asset_id > $1 ORDER BY asset_id LIMIT $2";
 
@@ -88,30 +89,21 @@ impl Snapshot {
         rows.iter()
             .map(|row| {
                 let list_id: i64 = row.try_get(0)?;
-                let kind =
-                    ListKind::from_code(row.try_get(1)?).ok_or_else(|| StoreError::Inconsistent {
-                        table: "asset_list",
-                        column: "kind",
-                        key: list_id.to_string(),
-                        reason: "no such kind of list".to_owned(),
-                    })?;
-                let key = ListKey {
-                    kind,
-                    key: row.try_get(2)?,
-                    value: row.try_get(3)?,
-                    verified: row.try_get(4)?,
-                };
+                let kind = ListKind::from_code(row.try_get(1)?).ok_or_else(|| StoreError::Inconsistent {
+                    table: "asset_list",
+                    column: "kind",
+                    key: list_id.to_string(),
+                    reason: "no such kind of list".to_owned(),
+                })?;
+                let key =
+                    ListKey { kind, key: row.try_get(2)?, value: row.try_get(3)?, verified: row.try_get(4)? };
                 Ok((list_id, key))
             })
             .collect()
     }
 }
 
-fn stored(
-    row: &PgRow,
-    list_ids: &[i64],
-    names: &HashMap<i64, ListKey>,
-) -> Result<StoredAsset, StoreError> {
+fn stored(row: &PgRow, list_ids: &[i64], names: &HashMap<i64, ListKey>) -> Result<StoredAsset, StoreError> {
     let key = |name| -> Result<Option<Pubkey>, StoreError> {
         row.try_get::<Option<&[u8]>, _>(name)?.map(pubkey).transpose()
     };

@@ -106,10 +106,8 @@ impl Snapshot {
         let statements = STATEMENTS.iter().filter(|(of, _)| *of == kind);
         let mut places = Vec::new();
         for (_, statement) in statements {
-            let more: Vec<String> = sqlx::query_scalar(*statement)
-                .bind(i64::from(limit))
-                .fetch_all(&mut self.connection)
-                .await?;
+            let more: Vec<String> =
+                sqlx::query_scalar(*statement).bind(i64::from(limit)).fetch_all(&mut self.connection).await?;
             places.extend(more);
         }
         Ok(places)
