@@ -1,5 +1,13 @@
 //! What the chain said, in the words of DAS. Pure.
 //!
-//! [`leaf`] is what transactions tell of compressed assets.
+//! [`account()`] says what of an account's update is stored, and [`leaf::transaction()`] what of a transaction.
+//! [`compose()`] makes an asset of what is stored of it
+//! ([decision 15](../../../../docs/decisions/0015-assets-from-sources.md)).
 
+mod account;
+mod content;
+mod draft;
 pub mod leaf;
+mod program;
+
+pub use account::{AccountUpdate, account};

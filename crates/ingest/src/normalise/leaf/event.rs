@@ -5,7 +5,7 @@ use vitrine_model::Pubkey;
 
 use crate::decode::bubblegum::{
     self, Account, Collection, Creator, Event, Flags, Instruction, Kind, LeafSchema, Metadata, TokenStandard,
-    UseMethod, V2Members, asset_data_hash, collection_hash,
+    UseMethod, Uses, V2Members, asset_data_hash, collection_hash,
 };
 
 /// What an instruction says of a leaf. What it says nothing of is absent.
@@ -72,8 +72,8 @@ pub struct LeafMetadata {
     pub primary_sale_happened: bool,
     /// Whether the metadata may be changed.
     pub is_mutable: bool,
-    /// As Token Metadata names it: `NonFungible`.
-    pub token_standard: Option<String>,
+    /// What kind of token it is.
+    pub token_standard: Option<TokenStandard>,
     /// The creators, in their order.
     pub creators: Vec<LeafCreator>,
     /// The collection.
@@ -105,10 +105,10 @@ pub struct LeafCollection {
 }
 
 /// How often an asset may be used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeafUses {
-    /// `Burn`, `Multiple` or `Single`.
-    pub use_method: String,
+    /// What a use does.
+    pub use_method: UseMethod,
     /// How many uses are left.
     pub remaining: u64,
     /// How many there were.
@@ -248,16 +248,16 @@ impl LeafMetadata {
             seller_fee_basis_points: metadata.seller_fee_basis_points,
             primary_sale_happened: metadata.primary_sale_happened,
             is_mutable: metadata.is_mutable,
-            token_standard: metadata.token_standard.map(token_standard).map(str::to_owned),
+            token_standard: metadata.token_standard,
             creators: metadata.creators.iter().map(LeafCreator::new).collect(),
             collection: metadata
                 .collection
                 .map(|Collection { key, verified }| LeafCollection { key, verified }),
             edition_nonce: v1.and_then(|v1| v1.edition_nonce),
-            uses: v1.and_then(|v1| v1.uses).map(|uses| LeafUses {
-                use_method: use_method(uses.use_method).to_owned(),
-                remaining: uses.remaining,
-                total: uses.total,
+            uses: v1.and_then(|v1| v1.uses).map(|Uses { use_method, remaining, total }| LeafUses {
+                use_method,
+                remaining,
+                total,
             }),
         }
     }
@@ -266,22 +266,5 @@ impl LeafMetadata {
 impl LeafCreator {
     fn new(&Creator { address, verified, share }: &Creator) -> Self {
         Self { address, share, verified }
-    }
-}
-
-fn use_method(method: UseMethod) -> &'static str {
-    match method {
-        UseMethod::Burn => "Burn",
-        UseMethod::Multiple => "Multiple",
-        UseMethod::Single => "Single",
-    }
-}
-
-fn token_standard(standard: TokenStandard) -> &'static str {
-    match standard {
-        TokenStandard::NonFungible => "NonFungible",
-        TokenStandard::FungibleAsset => "FungibleAsset",
-        TokenStandard::Fungible => "Fungible",
-        TokenStandard::NonFungibleEdition => "NonFungibleEdition",
     }
 }

@@ -8,8 +8,10 @@ use super::{Fate, LeafEvent, LeafMetadata, LeafState};
 /// A compressed asset, as far as its events are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leaf {
-    /// The tree, and the number of the newest change of the leaf; none where only its decompression was seen.
-    pub change: Option<(Pubkey, u64)>,
+    /// The tree.
+    pub tree: Pubkey,
+    /// The number of the newest change of the leaf that is understood.
+    pub seq: u64,
     /// The leaf: as it stands in the tree, or as it was when it was taken out.
     pub state: LeafState,
     /// The metadata.
@@ -36,8 +38,10 @@ pub fn fold(sources: &AssetSources) -> Option<Leaf> {
         all.authority = event.authority.or(all.authority);
         all.fate = event.fate.or(all.fate);
     }
+    let newest = sources.leaf.last()?;
     Some(Leaf {
-        change: sources.leaf.last().map(|change| (change.tree, change.seq)),
+        tree: newest.tree,
+        seq: newest.seq,
         state: all.leaf?,
         metadata: all.metadata?,
         authority: all.authority,

@@ -4,6 +4,7 @@
 //! instruction behind it makes of the leaf. All of that is stored; [`fold`] puts it together again,
 //! in the order of the changes' numbers, whatever order they arrived in.
 
+mod answer;
 mod event;
 mod fold;
 mod transaction;

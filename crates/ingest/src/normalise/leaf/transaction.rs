@@ -1,12 +1,11 @@
 //! A transaction to what is stored of it.
 
-use vitrine_model::Pubkey;
 use vitrine_store::{AccountContent, AccountKind, AccountSeen, LeafEventSeen, TreeChange};
 
+use super::super::program::TOKEN_2022;
 use super::LeafEvent;
 use crate::decode::bubblegum::{Event, Kind, events};
 use crate::decode::compression::{ChangeLog, LogEvent, is_compression, log_of};
-use crate::decode::spl_token::Program;
 use crate::decode::transaction::{Instruction, Transaction};
 
 /// The deepest tree that the compression programs make.
@@ -130,8 +129,7 @@ fn leads_to_the_root(log: &ChangeLog) -> bool {
 /// The account that an instruction of Token-2022 closed. Its mints can be closed, and nothing but the transaction may
 /// tell; those of SPL Token cannot.
 fn closed(tx: &Transaction, instruction: &Instruction) -> Option<AccountSeen> {
-    let token_2022: Pubkey = Program::Token2022.id().parse().ok()?;
-    if instruction.program != token_2022 || instruction.data.first() != Some(&CLOSE_ACCOUNT) {
+    if instruction.program != TOKEN_2022 || instruction.data.first() != Some(&CLOSE_ACCOUNT) {
         return None;
     }
     Some(AccountSeen {
