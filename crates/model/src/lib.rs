@@ -3,7 +3,7 @@
 //! One asset goes through this crate in this order: [`Asset::from_das`] reads the JSON that some DAS server
 //! answered, [`Asset::facts`] says what to filter by and which lists it belongs to, [`Asset::render`] makes the
 //! bytes of its default answer once, and [`splice()`] adds what a caller's display options ask for to those bytes
-//! on each read, without parsing them.
+//! on each read, without parsing them. [`merkle`] is what proofs of compressed assets are hashed with.
 
 mod asset;
 mod collection;
@@ -13,6 +13,7 @@ mod field;
 mod grouping;
 mod json;
 mod list;
+pub mod merkle;
 mod object;
 mod parse;
 mod parts;

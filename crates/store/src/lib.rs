@@ -15,6 +15,7 @@ mod read;
 mod reads;
 mod settings;
 mod status;
+mod verify;
 mod write;
 
 pub use chain::{
@@ -30,4 +31,6 @@ pub use read::assets::{Assets, statements as asset_statements};
 pub use read::list::{ListPage, statements};
 pub use settings::{CacheSettings, DatabaseSettings};
 pub use status::Status;
+pub use verify::statements as verify_statements;
+pub use verify::{Contradiction, Gap, Snapshot, StoredAsset, StoredFacts, StoredNode, StoredTree};
 pub use write::{AssetChange, Written};

@@ -6,7 +6,7 @@ use vitrine_store::{AccountKind, AssetChange, AssetSources, SourceAccount};
 use super::draft::Draft;
 use super::program::token_program;
 use super::token::Token;
-use super::{core, token};
+use super::{core, leaf, token};
 use crate::decode::agent_identity::{self, AgentIdentity};
 use crate::decode::{inscription, mpl_core, spl_token, token_metadata};
 
@@ -35,13 +35,30 @@ pub(super) struct Accounts<'a> {
 
 /// Makes the asset. `None` where nothing is to be shown yet: of a print nothing but its edition is known, say.
 ///
-/// The same sources give the same asset, to the byte.
+/// What accounts say of an asset is newer than what its leaf says: a leaf that became a token never changes again. The
+/// same sources give the same asset, to the byte.
 pub fn compose(sources: &AssetSources) -> Option<Composed> {
     let accounts = Accounts::read(sources);
-    let mut draft = core::draft(&accounts, sources.id).or_else(|| token::draft(&accounts.token, sources))?;
+    let of_accounts = core::draft(&accounts, sources.id).or_else(|| token::draft(&accounts.token, sources));
+    let of_leaf = leaf::fold(sources).map(leaf::Leaf::into_draft);
+    let mut draft = match (of_accounts, of_leaf) {
+        (Some(token), Some(leaf)) if accounts.token.metadata.is_none() => minted(token, leaf),
+        (accounts, leaf) => accounts.or(leaf)?,
+    };
     draft.inscription = accounts.inscription.as_ref().and_then(super::inscription::written);
     let single = accounts.token.is_single();
     Some(composed(sources, draft, single))
+}
+
+/// A leaf that became a token whose metadata is not known yet: it is called what the leaf was called.
+fn minted(token: Draft, leaf: Draft) -> Draft {
+    Draft {
+        ownership: token.ownership,
+        burnt: token.burnt,
+        token_info: token.token_info,
+        compression: None,
+        ..leaf
+    }
 }
 
 fn composed(sources: &AssetSources, draft: Draft, single: bool) -> Composed {

@@ -40,7 +40,7 @@ fn metadata(draft: &Draft, document: &Members<'_>) -> Json {
         ("description", member(document, "description")),
         ("name", own(draft.name.as_deref())),
         ("symbol", own(draft.symbol.as_deref())),
-        ("token_standard", own(draft.token_standard.as_deref())),
+        ("token_standard", own(draft.token_standard)),
     ])
 }
 
@@ -141,7 +141,7 @@ mod tests {
         Draft {
             name: Some("A \"b\"".to_owned()),
             symbol: Some(String::new()),
-            token_standard: Some("NonFungible".into()),
+            token_standard: Some("NonFungible"),
             uri: "https://x.example/a.json".to_owned(),
             ..Draft::default()
         }

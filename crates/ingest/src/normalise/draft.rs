@@ -1,7 +1,5 @@
 //! What is known of an asset, in the words of DAS, wherever it is known from: and the one place that writes it down.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 use vitrine_model::{
     Asset, Authority, Compression, Creator, Extra, Field, GroupValue, Grouping, Json, MplCoreInfo, Ownership,
@@ -20,7 +18,7 @@ pub(super) struct Draft {
     /// The symbol, likewise.
     pub(super) symbol: Option<String>,
     /// `NonFungible` and so on.
-    pub(super) token_standard: Option<Cow<'static, str>>,
+    pub(super) token_standard: Option<&'static str>,
     /// Where the off-chain document is; empty where there is none.
     pub(super) uri: String,
     /// Who may change it: all of it. None is an authority that is not known, shown as an empty text.

@@ -66,7 +66,7 @@ fn add_metadata(draft: &mut Draft, metadata: &Metadata<'_>) {
     draft.name = Some(metadata.name.text().into_owned());
     draft.symbol = Some(metadata.symbol.text().into_owned());
     draft.uri = metadata.uri.text().into_owned();
-    draft.token_standard = metadata.token_standard.map(|standard| standard_name(standard).into());
+    draft.token_standard = metadata.token_standard.map(standard_name);
     draft.authorities = vec![Some(metadata.update_authority)];
     let creators = metadata.creators.iter().flatten();
     draft.creators = creators

@@ -4,7 +4,7 @@ pub(crate) mod assets;
 pub(crate) mod body;
 pub(crate) mod list;
 pub(crate) mod list_sql;
-mod members;
+pub(crate) mod members;
 pub(crate) mod places;
 
 use crate::{Store, StoreError};
