@@ -18,6 +18,7 @@ mod parse;
 mod parts;
 mod pubkey;
 mod render;
+mod search;
 mod slot;
 mod splice;
 
@@ -33,5 +34,6 @@ pub use parse::AssetError;
 pub use parts::{Authority, Compression, Creator, MplCoreInfo, Ownership, Royalty, Supply, Uses};
 pub use pubkey::{Pubkey, PubkeyError};
 pub use render::{Rendered, version};
+pub use search::{FACTS_VERSION, RoyaltyModel, SearchFacts, TokenClass, Trait, uri_digest};
 pub use slot::Slot;
-pub use splice::{Display, SpliceError, collections, splice};
+pub use splice::{Display, Holding, SpliceError, collections, splice};

@@ -13,6 +13,7 @@ mod pool;
 mod positions;
 mod read;
 mod reads;
+mod search;
 mod settings;
 mod status;
 mod write;
@@ -28,6 +29,8 @@ pub use plan::{AssetsPlan, Direction, Display, ListPlan, ListRef, Position, Sort
 pub use pool::{READ_SESSION, Store};
 pub use read::assets::{Assets, statements as asset_statements};
 pub use read::list::{ListPage, statements};
+pub use read::search::{statements as search_statements, types as search_types};
+pub use search::{Conditions, Filter, Holdings, SearchPlan, SlotRange};
 pub use settings::{CacheSettings, DatabaseSettings};
 pub use status::Status;
 pub use write::{AssetChange, Written};

@@ -2,10 +2,13 @@
 
 pub(crate) mod assets;
 pub(crate) mod body;
+mod lead;
 pub(crate) mod list;
 pub(crate) mod list_sql;
 mod members;
 pub(crate) mod places;
+pub(crate) mod search;
+mod search_sql;
 
 use crate::{Store, StoreError};
 
