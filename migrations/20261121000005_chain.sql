@@ -4,7 +4,7 @@
 -- a set that only grows, so that any order of arrival and any repetition end in the same rows.
 
 -- Accounts, each by the newest update seen of it: by slot, then by write version. A closed account keeps its row, so that
--- a late update does not bring it back.
+-- a late update does not bring it back, and its last bytes, so that a burnt asset shows what it was.
 CREATE TABLE IF NOT EXISTS account (
     address       bytea    NOT NULL PRIMARY KEY CHECK (octet_length(address) = 32),
     -- What it is (vitrine-store, chain.rs: AccountKind); 0 where that is not known, 1 for a token account.
@@ -15,11 +15,15 @@ CREATE TABLE IF NOT EXISTS account (
     -- u64 on Solana, checked where it is read.
     write_version bigint   NOT NULL CHECK (write_version >= 0),
     closed        boolean  NOT NULL,
-    -- The program that owns it. Null for a closed account, and for one that others only told of.
+    -- The newest update that had content: what kind, asset and all that follows are of. Before (slot, write_version)
+    -- where the account was closed since; null where no content was seen.
+    content_slot          bigint CHECK (content_slot >= 0),
+    content_write_version bigint CHECK (content_write_version >= 0),
+    -- The program that owns it, or did. Null where no content was seen.
     program       bytea    CHECK (octet_length(program) = 32),
-    -- The bytes, of all kinds but token accounts. Null for a closed account, and for one that others only told of.
+    -- The bytes, of all kinds but token accounts. Null where no content was seen.
     data          bytea,
-    -- The columns of a token account; null for all others, and for a closed one.
+    -- The columns of a token account; null for all others.
     token_owner            bytea CHECK (octet_length(token_owner) = 32),
     -- u64: numeric, since bigint ends at 2^63.
     token_amount           numeric(20, 0),
@@ -38,7 +42,7 @@ CREATE INDEX IF NOT EXISTS account_asset ON account (asset_id) WHERE kind <> 1;
 
 -- Serves: who holds an asset of which there is one (the newest update comes first).
 CREATE INDEX IF NOT EXISTS account_holder ON account (asset_id, slot DESC, write_version DESC, address)
-    WHERE kind = 1 AND token_amount > 0;
+    WHERE kind = 1 AND NOT closed AND token_amount > 0;
 
 -- Serves: getTokenAccounts by owner, by mint, and by both; with and without those that are empty.
 CREATE INDEX IF NOT EXISTS account_token_owner ON account (token_owner, address) INCLUDE (token_amount)

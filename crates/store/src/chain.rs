@@ -114,7 +114,10 @@ pub struct SourceAccount {
     pub kind: AccountKind,
     /// The slot of its newest update.
     pub slot: Slot,
-    /// The program and the bytes; none where it was closed.
+    /// Whether that update closed it.
+    pub closed: bool,
+    /// The program and the bytes of the newest update that had any: of a closed account its last ones. None where no such
+    /// update was seen.
     pub data: Option<(Pubkey, Vec<u8>)>,
 }
 
