@@ -4,6 +4,8 @@
 
 use vitrine_model::{Pubkey, Slot};
 
+use crate::AssetChange;
+
 /// What an account is. The numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(i16)]
@@ -91,7 +93,7 @@ pub struct TokenAccount {
 pub struct AssetSources {
     /// The asset.
     pub id: Pubkey,
-    /// The lowest slot in which anything of it was seen.
+    /// The lowest slot in which anything of it was seen but token accounts and the ends of accounts.
     pub slot_created: Slot,
     /// Its accounts but for token accounts, in the order of their addresses; closed ones too.
     pub accounts: Vec<SourceAccount>,
@@ -169,6 +171,21 @@ pub struct Document {
     pub body: String,
 }
 
+/// An asset, made of its sources.
+#[derive(Debug, Clone)]
+pub struct Composed {
+    /// What is written of it. It stands for what was written before, whatever the slots of the two.
+    pub change: AssetChange,
+    /// Whether who holds some of it may be its owner: false for a mint with decimals, which never lose them. The token
+    /// accounts of such a mint are no part of it, and their updates leave it alone.
+    pub single: bool,
+    /// Where its off-chain document is.
+    pub json_uri: Option<String>,
+}
+
+/// Makes an asset of its sources; none where nothing is to be shown of it. Pure, so that whoever does it gets the same.
+pub type Compose<'a> = &'a (dyn Fn(&AssetSources) -> Option<Composed> + Sync);
+
 /// A change of a tree, as a transaction logged it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeChange {
@@ -226,6 +243,10 @@ pub struct DeadLetter {
     pub input: String,
 }
 
+/// Names a dead letter: SHA-256 of its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LetterId(pub(crate) [u8; 32]);
+
 /// What a batch tells of the chain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChainBatch {
@@ -237,6 +258,8 @@ pub struct ChainBatch {
     pub leaf_events: Vec<LeafEventSeen>,
     /// What could not be decoded.
     pub dead_letters: Vec<DeadLetter>,
+    /// Inputs that were dead letters and are none any more: what they tell is in this batch.
+    pub settled: Vec<LetterId>,
     /// Up to where the source is wholly read with this batch.
     pub watermark: Option<Slot>,
 }

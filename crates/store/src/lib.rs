@@ -19,8 +19,9 @@ mod status;
 mod write;
 
 pub use chain::{
-    AccountContent, AccountKind, AccountSeen, AssetSources, ChainBatch, DeadLetter, Document, Holder,
-    LeafChange, LeafEvent, LeafEventSeen, SourceAccount, TokenAccount, TreeChange,
+    AccountContent, AccountKind, AccountSeen, AssetSources, ChainBatch, Compose, Composed, DeadLetter,
+    Document, Holder, LeafChange, LeafEvent, LeafEventSeen, LetterId, SourceAccount, TokenAccount,
+    TreeChange,
 };
 pub use error::StoreError;
 pub use keys::{KeyRecord, NewKey};
