@@ -30,32 +30,38 @@ CREATE TABLE IF NOT EXISTS account (
     token_delegate         bytea CHECK (octet_length(token_delegate) = 32),
     token_delegated_amount numeric(20, 0),
     token_frozen           boolean,
+    token_close_authority  bytea CHECK (octet_length(token_close_authority) = 32),
     -- JSON as it is answered; null where it has none.
     token_extensions       text,
     -- Of an edition: the account of its master edition, and its number.
     edition_parent         bytea CHECK (octet_length(edition_parent) = 32),
-    edition_number         numeric(20, 0)
+    edition_number         numeric(20, 0),
+    -- Of a master edition: how many editions were printed (u64), and how many there may be: null where nothing bounds it.
+    -- The first is null for all that is no master edition, and for one that is closed.
+    edition_supply         numeric(20, 0),
+    edition_max_supply     numeric(20, 0)
 );
 
--- Serves: what an asset is made of, but for its token accounts.
+-- Serves: what an asset is made of, but for its token accounts; and the master edition of getNftEditions.
 CREATE INDEX IF NOT EXISTS account_asset ON account (asset_id) WHERE kind <> 1;
 
 -- Serves: who holds an asset of which there is one (the newest update comes first).
 CREATE INDEX IF NOT EXISTS account_holder ON account (asset_id, slot DESC, write_version DESC, address)
     WHERE kind = 1 AND NOT closed AND token_amount > 0;
 
--- Serves: getTokenAccounts by owner, by mint, and by both; with and without those that are empty.
-CREATE INDEX IF NOT EXISTS account_token_owner ON account (token_owner, address) INCLUDE (token_amount)
-    WHERE kind = 1 AND NOT closed;
-CREATE INDEX IF NOT EXISTS account_token_mint ON account (asset_id, address) INCLUDE (token_amount)
-    WHERE kind = 1 AND NOT closed;
+-- Serves: getTokenAccounts by owner and by mint. Those that hold something, and those that hold nothing (showZeroBalance
+-- merges the two), each in one of two indexes: a page of either is one range, and a row costs one entry for each key.
+CREATE INDEX IF NOT EXISTS account_token_owner ON account (token_owner, address) WHERE kind = 1 AND token_amount > 0;
+CREATE INDEX IF NOT EXISTS account_token_owner_empty ON account (token_owner, address) WHERE kind = 1 AND token_amount = 0;
+CREATE INDEX IF NOT EXISTS account_token_mint ON account (asset_id, address) WHERE kind = 1 AND token_amount > 0;
+CREATE INDEX IF NOT EXISTS account_token_mint_empty ON account (asset_id, address) WHERE kind = 1 AND token_amount = 0;
 -- Serves: the tokens that an owner holds, by mint: getTokenAccounts of both, and fungible tokens in lists of owners.
 CREATE INDEX IF NOT EXISTS account_token_holding ON account (token_owner, asset_id, address) INCLUDE (token_amount)
     WHERE kind = 1 AND NOT closed;
 
--- Serves: getNftEditions.
+-- Serves: getNftEditions. One whose mint nobody has told of yet is not listed.
 CREATE INDEX IF NOT EXISTS account_edition ON account (edition_parent, edition_number, address)
-    WHERE edition_parent IS NOT NULL;
+    WHERE edition_parent IS NOT NULL AND asset_id IS NOT NULL AND NOT closed;
 
 -- Assets that were seen on the chain: the row is locked while an asset is made anew.
 CREATE TABLE IF NOT EXISTS chain_asset (

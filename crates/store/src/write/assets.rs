@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnection;
 use vitrine_model::{FACTS_VERSION, Pubkey, RoyaltyModel, SearchFacts, Slot};
 
 use super::AssetChange;
+use super::change_order;
 use super::copy::{self, CopyIn};
 use super::diff::{Diff, Row, Stored};
 use crate::StoreError;
@@ -20,7 +21,7 @@ SET slot_created = new.slot_created, slot_updated = new.slot_updated, slot_seen 
     token_class = new.token_class, compressible = new.compressible, supply = new.supply,
     royalty_model = new.royalty_model, royalty_basis_points = new.royalty_basis_points,
     json_uri_digest = new.json_uri_digest, name = new.name, creators_signed = new.creators_signed,
-    is_agent = new.is_agent, asset_signer = new.asset_signer
+    is_agent = new.is_agent, asset_signer = new.asset_signer, change_order = $28
 FROM UNNEST($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bytea[], $7::bytea[], $8::boolean[],
             $9::boolean[], $10::boolean[], $11::text[], $12::bytea[], $13::bigint[], $14::bytea[], $15::bytea[],
             $17::boolean[], $18::smallint[], $19::boolean[], $20::bigint[], $21::smallint[], $22::bigint[],
@@ -68,11 +69,14 @@ pub(super) async fn write(
     diff: &Diff<'_>,
 ) -> Result<(), StoreError> {
     debug_assert!(diff.created.len() + diff.replaced.len() <= changes.len());
-    if !diff.created.is_empty() {
-        insert(connection, &diff.created).await?;
-    }
-    if !diff.replaced.is_empty() {
-        replace(connection, &diff.replaced).await?;
+    if !diff.created.is_empty() || !diff.replaced.is_empty() {
+        let order = change_order::of_transaction(connection).await?;
+        if !diff.created.is_empty() {
+            insert(connection, &diff.created, order).await?;
+        }
+        if !diff.replaced.is_empty() {
+            replace(connection, &diff.replaced, order).await?;
+        }
     }
     if !diff.adjusted.is_empty() {
         sqlx::query(
@@ -89,18 +93,19 @@ pub(super) async fn write(
     Ok(())
 }
 
-async fn insert(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), StoreError> {
+async fn insert(connection: &mut PgConnection, rows: &[Row<'_>], order: i64) -> Result<(), StoreError> {
     let mut copy_in = CopyIn::start(
         &mut *connection,
         "COPY asset (asset_id, slot_created, slot_updated, slot_seen, interface, owner, delegate, compressed, burnt, frozen,
                      list_ids, digest, version, splices, body, facts_version, listed, token_class, compressible, supply,
-                     royalty_model, royalty_basis_points, json_uri_digest, name, creators_signed, is_agent, asset_signer)
+                     royalty_model, royalty_basis_points, json_uri_digest, name, creators_signed, is_agent, asset_signer,
+                     change_order)
          FROM STDIN (FORMAT binary)",
     )
     .await?;
     for row in rows {
         let AssetChange { id, slot_updated, slot_seen, facts, rendered, .. } = row.change;
-        let out = copy_in.row(27).await?;
+        let out = copy_in.row(28).await?;
         copy::bytes(out, id.as_bytes());
         copy::int8(out, row.slot_created.as_i64());
         copy::int8(out, slot_updated.as_i64());
@@ -117,6 +122,7 @@ async fn insert(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), S
         copy::bytes(out, &rendered.splices);
         copy::bytes(out, &rendered.body);
         copy_facts(out, facts.listed, &facts.search);
+        copy::int8(out, order);
     }
     copy_in.finish().await?;
     Ok(())
@@ -159,7 +165,7 @@ pub(super) async fn count(connection: &mut PgConnection, created: u64) -> Result
     Ok(())
 }
 
-async fn replace(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), StoreError> {
+async fn replace(connection: &mut PgConnection, rows: &[Row<'_>], order: i64) -> Result<(), StoreError> {
     // An array of arrays must be rectangular in Postgres, so list ids travel flat, as text of an array each.
     let list_ids = |row: &Row<'_>| {
         let ids: Vec<String> = row.list_ids.iter().map(i64::to_string).collect();
@@ -193,6 +199,7 @@ async fn replace(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), 
         .bind(column(rows, |row| signed(facts(row))))
         .bind(column(rows, |row| facts(row).is_agent))
         .bind(column(rows, |row| facts(row).asset_signer.map(|signer| *signer.as_bytes())))
+        .bind(order)
         .execute(connection)
         .await?;
     Ok(())

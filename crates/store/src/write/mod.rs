@@ -1,6 +1,7 @@
 //! Writes: one transaction a batch, in which assets, memberships, totals and the watermark change together.
 
 mod assets;
+mod change_order;
 mod copy;
 mod diff;
 mod facts;
