@@ -5,6 +5,7 @@
 //! side and writes batch after batch.
 //!
 //! [`decode`] reads what programs write to the chain, and [`normalise`] says what of it is stored and what assets it makes.
+//! [`verify`] holds a database against itself.
 
 mod batch;
 pub mod decode;
@@ -12,6 +13,7 @@ mod import;
 pub mod normalise;
 mod parse;
 pub mod source;
+pub mod verify;
 
 pub use batch::{Batch, BatchLimits, FullBatch};
 pub use import::{Event, ImportError, ImportOptions, Summary, import};

@@ -17,6 +17,7 @@ mod reads;
 mod search;
 mod settings;
 mod status;
+mod verify;
 mod write;
 
 pub use chain::{
@@ -45,4 +46,6 @@ pub use read::token_accounts::{TokenAccountRow, TokenAccounts};
 pub use search::{Conditions, Filter, Holdings, SearchPlan, SlotRange};
 pub use settings::{CacheSettings, DatabaseSettings};
 pub use status::Status;
+pub use verify::statements as verify_statements;
+pub use verify::{Contradiction, Gap, Snapshot, StoredAsset, StoredFacts, StoredNode, StoredTree};
 pub use write::{AssetChange, Written};

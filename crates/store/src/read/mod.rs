@@ -14,7 +14,7 @@ pub(crate) mod editions;
 mod lead;
 pub(crate) mod list;
 pub(crate) mod list_sql;
-mod members;
+pub(crate) mod members;
 pub(crate) mod places;
 pub(crate) mod proofs;
 pub(crate) mod search;
