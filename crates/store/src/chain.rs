@@ -64,8 +64,27 @@ pub enum AccountContent {
         program: Pubkey,
         /// The bytes.
         data: Vec<u8>,
-        /// Of an edition: the address of its master edition, and its number.
-        edition: Option<(Pubkey, u64)>,
+        /// What an edition is; none for all else.
+        edition: Option<Edition>,
+    },
+}
+
+/// An edition of Token Metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edition {
+    /// What prints are made of.
+    Master {
+        /// How many there are.
+        supply: u64,
+        /// How many there may be; none: as many as somebody likes.
+        max_supply: Option<u64>,
+    },
+    /// A print.
+    Print {
+        /// The address of its master edition.
+        parent: Pubkey,
+        /// Its number, from 1.
+        number: u64,
     },
 }
 
@@ -84,6 +103,8 @@ pub struct TokenAccount {
     pub delegated_amount: u64,
     /// Whether it cannot be moved.
     pub frozen: bool,
+    /// Who may close it beside its owner.
+    pub close_authority: Option<Pubkey>,
     /// Its extensions as JSON.
     pub extensions: Option<String>,
 }

@@ -22,7 +22,7 @@ mod write;
 
 pub use chain::{
     AccountContent, AccountKind, AccountSeen, AssetSources, ChainBatch, Compose, Composed, DeadLetter,
-    Document, Holder, LeafChange, LeafEvent, LeafEventSeen, LetterId, SourceAccount, TokenAccount,
+    Document, Edition, Holder, LeafChange, LeafEvent, LeafEventSeen, LetterId, SourceAccount, TokenAccount,
     TreeChange,
 };
 pub use chain_plan::{
