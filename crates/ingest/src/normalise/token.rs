@@ -39,7 +39,7 @@ pub(super) fn draft(token: &Token<'_>, sources: &AssetSources) -> Option<Draft> 
     let interface = token.interface();
     let mut draft = Draft {
         interface: Some(interface),
-        ownership: token.ownership(interface, sources),
+        ownership: token.ownership(sources),
         supply: token.prints(interface),
         burnt: token.is_burnt(interface),
         token_info: token.info(),
@@ -132,12 +132,10 @@ fn is_fungible(interface: &str) -> bool {
 }
 
 impl Token<'_> {
-    /// Whether there is one at most.
+    /// Whether there is one of it at most, so that whoever holds it owns it.
     pub(super) fn is_single(&self) -> bool {
-        match &self.mint {
-            Some((_, _, mint)) => mint.decimals == 0 && mint.supply <= 1,
-            None => self.metadata.is_none() || !is_fungible(self.interface()),
-        }
+        let several = self.mint.as_ref().is_some_and(|(_, _, mint)| mint.decimals > 0 || mint.supply > 1);
+        !several && !is_fungible(self.interface())
     }
 
     /// Whether it has decimals, which a mint never loses: then nobody owns it as a whole.
@@ -163,24 +161,23 @@ impl Token<'_> {
         }
     }
 
+    /// A mint is one of a single token where nobody can mint another one, or nobody but its edition, which the program of
+    /// Token Metadata made its authority when it made one.
     fn interface_of_mint(&self) -> &'static str {
-        match &self.mint {
-            None => "Custom",
-            Some((_, _, mint)) if mint.decimals > 0 => "FungibleToken",
-            // The program makes the edition the mint's authority when it makes one.
-            Some((_, _, mint))
-                if mint.supply == 1 || mint.mint_authority.is_some_and(|key| self.told_of.contains(&key)) =>
-            {
-                "V1_NFT"
-            }
-            Some(_) if self.metadata.is_some() => "FungibleAsset",
-            Some(_) => "FungibleToken",
+        let Some((_, _, mint)) = &self.mint else { return "Custom" };
+        let nobody_mints = match mint.mint_authority {
+            Some(authority) => self.told_of.contains(&authority),
+            None => mint.supply == 1,
+        };
+        match (mint.decimals, nobody_mints) {
+            (0, true) => "V1_NFT",
+            (0, false) if self.metadata.is_some() => "FungibleAsset",
+            _ => "FungibleToken",
         }
     }
 
-    fn ownership(&self, interface: &str, sources: &AssetSources) -> DraftOwnership {
-        let void = self.mint.as_ref().is_some_and(|(closed, _, mint)| *closed || mint.supply == 0);
-        if !self.is_single() || (void && is_fungible(interface)) {
+    fn ownership(&self, sources: &AssetSources) -> DraftOwnership {
+        if !self.is_single() {
             return DraftOwnership { by_token: true, ..DraftOwnership::default() };
         }
         let holder = sources.holder.as_ref().map(|holder| &holder.account);

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use vitrine_ingest::normalise::leaf::TransactionSeen;
-use vitrine_ingest::normalise::{AccountUpdate, Composed, account, compose};
+use vitrine_ingest::normalise::{AccountUpdate, account, compose};
 use vitrine_model::{Display, Pubkey, Slot, splice};
 use vitrine_store::{
-    AccountContent, AccountKind, AccountSeen, AssetSources, Document, Holder, LeafChange, LeafEvent,
-    LeafEventSeen, SourceAccount, TokenAccount, TreeChange,
+    AccountContent, AccountKind, AccountSeen, AssetSources, Composed, CoreTie, Document, Holder, LeafChange,
+    LeafEvent, LeafEventSeen, SourceAccount, TokenAccount, TreeChange,
 };
 
 /// Orders updates of an account.
@@ -42,6 +42,13 @@ impl Row {
 
     fn closed(&self) -> bool {
         self.newest.is_some_and(|(_, closed)| closed)
+    }
+
+    fn tie(&self) -> Option<CoreTie> {
+        match self.content.as_ref()?.1.content {
+            AccountContent::Data { tie, .. } => tie,
+            AccountContent::Closed | AccountContent::Token(_) => None,
+        }
     }
 
     fn holder(&self, address: Pubkey) -> Option<((Order, Pubkey), Holder)> {
@@ -116,11 +123,13 @@ impl Chain {
         });
         let events = || self.events.values().filter(|event| event.asset_id == id);
         let firsts = own().filter_map(|(_, row)| row.first);
-        let firsts = firsts.chain(changes().map(|change| change.slot)).chain(events().map(|event| event.slot));
+        let firsts =
+            firsts.chain(changes().map(|change| change.slot)).chain(events().map(|event| event.slot));
         AssetSources {
             id,
             slot_created: firsts.min().unwrap_or_default(),
             accounts: accounts.collect(),
+            collection_authority: own().find_map(|(_, row)| self.authority(row)),
             holder: holders.max_by_key(|(order, _)| *order).map(|(_, holder)| holder),
             leaf: leaf.collect(),
             events: events()
@@ -131,6 +140,15 @@ impl Chain {
                 })
                 .collect(),
             documents: self.documents.clone(),
+        }
+    }
+
+    /// Who may change the collection that an asset is tied to.
+    fn authority(&self, row: &Row) -> Option<Pubkey> {
+        let Some(CoreTie::Member { collection }) = row.tie() else { return None };
+        match self.accounts.get(&collection)?.tie()? {
+            CoreTie::Collection { authority } => Some(authority),
+            CoreTie::Member { .. } => None,
         }
     }
 

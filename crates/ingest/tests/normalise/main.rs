@@ -3,9 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-
 mod chain;
 mod compare;
 
 mod peer;
-
