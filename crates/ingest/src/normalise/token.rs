@@ -167,7 +167,7 @@ impl Token<'_> {
         let Some((_, _, mint)) = &self.mint else { return "Custom" };
         let nobody_mints = match mint.mint_authority {
             Some(authority) => self.told_of.contains(&authority),
-            None => mint.supply == 1,
+            None => mint.supply <= 1,
         };
         match (mint.decimals, nobody_mints) {
             (0, true) => "V1_NFT",
@@ -189,10 +189,13 @@ impl Token<'_> {
         }
     }
 
-    /// A fungible token without supply may get one again, as long as it has a mint.
+    /// A fungible token without supply may get one again, as long as somebody may mint it.
     fn is_burnt(&self, interface: &str) -> bool {
         match (&self.mint, &self.metadata) {
-            (Some((closed, _, mint)), _) => *closed || (mint.supply == 0 && !is_fungible(interface)),
+            (Some((closed, _, mint)), _) => {
+                let for_good = !is_fungible(interface) || mint.mint_authority.is_none();
+                *closed || (mint.supply == 0 && for_good)
+            }
             (None, Some((closed, _))) => *closed,
             (None, None) => false,
         }
