@@ -33,7 +33,7 @@ pub(super) struct Draft {
     pub(super) ownership: DraftOwnership,
     /// How often it can be used.
     pub(super) uses: Option<Uses>,
-    /// Its prints. Answers have it only where [`has_supply`] says so.
+    /// Its prints. Where nothing is known of them answers still have it for interfaces of which [`has_supply`] says so.
     pub(super) supply: Option<Supply>,
     /// Its place in a tree; none where it is in none.
     pub(super) compression: Option<Compression>,
@@ -122,9 +122,9 @@ pub(super) struct Agent {
 /// The form in which the plugins of MPL Core are written, by the reference's count.
 const PLUGINS_JSON_VERSION: u64 = 1;
 
-/// Whether answers about an asset of this interface have `supply`.
+/// Whether all answers about assets of this interface have `supply`.
 fn has_supply(interface: &str) -> bool {
-    matches!(interface, "V1_NFT" | "V1_PRINT" | "LEGACY_NFT" | "V2_NFT" | "ProgrammableNFT" | "Custom")
+    matches!(interface, "V1_NFT" | "LEGACY_NFT" | "V2_NFT" | "ProgrammableNFT" | "Custom")
 }
 
 /// A value as JSON. None where a map has keys that are no text, or numbers JSON has none for: nothing here is like that.
@@ -145,9 +145,8 @@ impl Draft {
         asset.creators = self.creators.iter().map(DraftCreator::written).collect();
         asset.ownership = Field::Is(self.ownership.written());
         asset.uses = self.uses.map_or(Field::Absent, Field::Is);
-        if has_supply(interface) {
-            asset.supply = Field::Is(self.supply.unwrap_or_else(no_prints));
-        }
+        let supply = self.supply.or_else(|| has_supply(interface).then(no_prints));
+        asset.supply = supply.map_or(Field::Absent, Field::Is);
         asset.mutable = !self.immutable;
         asset.burnt = self.burnt;
         asset.mint_extensions = self.mint_extensions;
@@ -170,7 +169,7 @@ impl Draft {
 }
 
 /// The supply of an asset of whose prints nothing is known.
-fn no_prints() -> Supply {
+pub(super) fn no_prints() -> Supply {
     Supply {
         print_max_supply: Field::Is(0),
         print_current_supply: Field::Is(0),

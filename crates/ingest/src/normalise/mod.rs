@@ -5,9 +5,15 @@
 //! ([decision 15](../../../../docs/decisions/0015-assets-from-sources.md)).
 
 mod account;
+mod compose;
 mod content;
+mod core;
 mod draft;
+mod inscription;
 pub mod leaf;
+mod plugins;
 mod program;
+mod token;
 
 pub use account::{AccountUpdate, account};
+pub use compose::{Composed, compose};
