@@ -4,7 +4,7 @@ use vitrine_model::{Compression, Extra, Field, Pubkey, Supply, Uses};
 
 use super::super::draft::{Draft, DraftCreator, DraftGrouping, DraftOwnership, DraftRoyalty};
 use super::{Fate, Leaf, LeafMetadata, LeafState, LeafUses};
-use crate::decode::bubblegum::{Flags, TokenStandard};
+use crate::decode::bubblegum::Flags;
 
 /// Leaves of both versions. Of version 2 the contract's documents also know `MplBubblegumV2`, which the peer's answers
 /// do not have and which clients refuse.
@@ -24,8 +24,8 @@ impl Leaf {
             interface: Some(INTERFACE),
             name: Some(name),
             symbol: Some(symbol),
-            // The program takes no other.
-            token_standard: Some(self.metadata.token_standard.unwrap_or(TokenStandard::NonFungible).name()),
+            // What its metadata says of that is not looked at by anybody: a leaf is one of its kind.
+            token_standard: Some("NonFungible"),
             uri,
             authorities: self.authority.map(Some).into_iter().collect(),
             creators: creators
