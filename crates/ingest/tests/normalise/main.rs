@@ -3,7 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "../accounts/bytes.rs"]
+mod bytes;
 mod chain;
 mod compare;
-
+mod core;
+#[path = "../accounts/mpl_core_samples.rs"]
+mod mpl_core_samples;
 mod peer;
+mod tokens;
+mod updates;

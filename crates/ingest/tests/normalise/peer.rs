@@ -10,6 +10,7 @@ use vitrine_model::{Display, Pubkey, Slot};
 
 use crate::chain::Chain;
 use crate::compare::difference;
+use crate::updates::orders;
 
 #[test]
 fn assets_are_those_of_the_peer() {
@@ -39,7 +40,8 @@ fn assets_are_those_of_the_peer() {
 fn run(case: &Value) -> (usize, Option<String>) {
     let events: Vec<_> = case["events"].as_array().unwrap().iter().collect();
     let mut compared = 0;
-    for order in orders(events.len(), case["order"] == "any") {
+    let given = vec![(0..events.len()).collect()];
+    for order in if case["order"] == "any" { orders(events.len()) } else { given } {
         let mut chain = Chain::default();
         for input in order.iter().flat_map(|&at| events[at].as_array().unwrap()) {
             take(&mut chain, input);
@@ -80,27 +82,6 @@ fn expected(result: &Value) -> Vec<(&Value, String)> {
         None if result["id"].is_string() => vec![(result, "$".to_owned())],
         None => Vec::new(),
     }
-}
-
-/// The given order, and where any will do all others as well.
-fn orders(count: usize, any: bool) -> Vec<Vec<usize>> {
-    if !any {
-        return vec![(0..count).collect()];
-    }
-    let mut orders = vec![vec![]];
-    for at in 0..count {
-        orders = orders
-            .into_iter()
-            .flat_map(|order: Vec<usize>| {
-                (0..=order.len()).rev().map(move |place| {
-                    let mut order = order.clone();
-                    order.insert(place, at);
-                    order
-                })
-            })
-            .collect();
-    }
-    orders
 }
 
 fn take(chain: &mut Chain, input: &Value) {
