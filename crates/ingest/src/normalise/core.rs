@@ -26,7 +26,7 @@ pub(super) fn draft(accounts: &Accounts<'_>, sources: &AssetSources) -> Option<D
     for record in &plugins.internal {
         add_plugin(&mut draft, &record.plugin);
     }
-    draft.core = Some(plugins::written(plugins, draft.core.unwrap_or_default()));
+    plugins::add(plugins, draft.core.get_or_insert_default());
     let has_plugin =
         plugins.external.iter().any(|record| matches!(record.adapter, Adapter::AgentIdentity { .. }));
     if has_plugin || accounts.agent.is_some() {

@@ -145,19 +145,21 @@ impl Token<'_> {
 
     /// What the metadata says it is; where it is older than that question, what its edition and its mint make of it.
     fn interface(&self) -> &'static str {
-        let standard = self.metadata.as_ref().and_then(|(_, metadata)| metadata.token_standard);
-        match (standard, &self.edition) {
-            (Some(TokenStandard::NonFungible), _) => "V1_NFT",
-            (Some(TokenStandard::NonFungibleEdition), _) => "V1_PRINT",
-            (Some(TokenStandard::FungibleAsset), _) => "FungibleAsset",
-            (Some(TokenStandard::Fungible), _) => "FungibleToken",
-            (
-                Some(TokenStandard::ProgrammableNonFungible | TokenStandard::ProgrammableNonFungibleEdition),
-                _,
-            ) => "ProgrammableNFT",
-            (None, Some(token_metadata::Account::MasterEdition(_))) => "V1_NFT",
-            (None, Some(token_metadata::Account::Edition(_))) => "V1_PRINT",
-            (None, _) => self.interface_of_mint(),
+        let of_edition = match &self.edition {
+            Some(token_metadata::Account::MasterEdition(_)) => Some(TokenStandard::NonFungible),
+            Some(token_metadata::Account::Edition(_)) => Some(TokenStandard::NonFungibleEdition),
+            _ => None,
+        };
+        let metadata = self.metadata.as_ref();
+        match metadata.and_then(|(_, metadata)| metadata.token_standard).or(of_edition) {
+            Some(TokenStandard::NonFungible) => "V1_NFT",
+            Some(TokenStandard::NonFungibleEdition) => "V1_PRINT",
+            Some(TokenStandard::FungibleAsset) => "FungibleAsset",
+            Some(TokenStandard::Fungible) => "FungibleToken",
+            Some(TokenStandard::ProgrammableNonFungible | TokenStandard::ProgrammableNonFungibleEdition) => {
+                "ProgrammableNFT"
+            }
+            None => self.interface_of_mint(),
         }
     }
 
@@ -206,8 +208,8 @@ impl Token<'_> {
         if is_fungible(interface) {
             return None;
         }
-        let nonce = self.metadata.as_ref().and_then(|(_, metadata)| metadata.edition_nonce);
-        let edition_nonce = nonce.map_or(Field::Null, |nonce| Field::Is(nonce.into()));
+        let bump = self.metadata.as_ref().and_then(|(_, metadata)| metadata.edition_nonce);
+        let edition_nonce = bump.map_or(Field::Null, |bump| Field::Is(bump.into()));
         let none = Supply { edition_nonce, ..no_prints() };
         match &self.edition {
             Some(token_metadata::Account::MasterEdition(master)) => Some(Supply {
