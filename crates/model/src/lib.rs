@@ -19,6 +19,8 @@ mod parse;
 mod parts;
 mod pubkey;
 mod render;
+mod search;
+mod signature;
 mod slot;
 mod splice;
 
@@ -34,5 +36,7 @@ pub use parse::AssetError;
 pub use parts::{Authority, Compression, Creator, MplCoreInfo, Ownership, Royalty, Supply, Uses};
 pub use pubkey::{Pubkey, PubkeyError};
 pub use render::{Rendered, version};
+pub use search::{FACTS_VERSION, RoyaltyModel, SearchFacts, TokenClass, Trait, uri_digest};
+pub use signature::Signature;
 pub use slot::Slot;
-pub use splice::{Display, SpliceError, collections, splice};
+pub use splice::{Display, Holding, SpliceError, collections, splice};

@@ -1,12 +1,12 @@
 //! An update of an account becomes what is stored of it.
 
 use vitrine_model::{Pubkey, Slot};
-use vitrine_store::{AccountContent, AccountKind, AccountSeen, TokenAccount};
+use vitrine_store::{AccountContent, AccountKind, AccountSeen, Edition, TokenAccount};
 
 use super::program::{
     AGENT_IDENTITY, INSCRIPTION, MPL_CORE, SYSTEM, TOKEN_METADATA, edition_of, token_program,
 };
-use crate::decode::token_metadata::{Metadata, TokenStandard};
+use crate::decode::token_metadata::{MasterEdition, Metadata, TokenStandard};
 use crate::decode::{Reason, agent_identity, inscription, mpl_core, spl_token, token_metadata};
 
 /// An account as of a slot, as a validator tells of it.
@@ -105,6 +105,7 @@ fn token_account(program: Pubkey, account: &spl_token::TokenAccount<'_>) -> Toke
         delegate: account.delegate,
         delegated_amount: account.delegated_amount,
         frozen: account.state == spl_token::AccountState::Frozen,
+        close_authority: account.close_authority,
         extensions: extensions.filter(|json| json != "{}"),
     }
 }
@@ -118,11 +119,12 @@ fn metadata(update: &AccountUpdate<'_>) -> Result<Option<Said>, Reason> {
             let edition = if may_have_edition(&metadata) { edition_of(metadata.mint) } else { None };
             Some(Said { tells_of: edition.into_iter().collect(), ..said })
         }
-        Account::MasterEdition(_) => Some(Said::of(update, AccountKind::Edition, None)),
+        Account::MasterEdition(master) => {
+            let MasterEdition { supply, max_supply, .. } = master;
+            Some(Said::edition(update, Edition::Master { supply, max_supply }))
+        }
         Account::Edition(print) => {
-            let edition = Some((print.parent, print.edition));
-            let content = AccountContent::Data { program: update.owner, data: update.data.to_vec(), edition };
-            Some(Said { kind: AccountKind::Edition, asset_id: None, content, tells_of: Vec::new() })
+            Some(Said::edition(update, Edition::Print { parent: print.parent, number: print.edition }))
         }
         // What a record of a programmable NFT's token says is on the token account as well: it is frozen but while it
         // moves, and its delegate is the record's.
@@ -161,5 +163,11 @@ impl Said {
         let content =
             AccountContent::Data { program: update.owner, data: update.data.to_vec(), edition: None };
         Self { kind, asset_id, content, tells_of: Vec::new() }
+    }
+
+    fn edition(update: &AccountUpdate<'_>, edition: Edition) -> Self {
+        let (program, data) = (update.owner, update.data.to_vec());
+        let content = AccountContent::Data { program, data, edition: Some(edition) };
+        Self { kind: AccountKind::Edition, asset_id: None, content, tells_of: Vec::new() }
     }
 }

@@ -1,7 +1,7 @@
 //! What is stored of an asset becomes the asset.
 
 use vitrine_model::{Pubkey, Slot};
-use vitrine_store::{AccountKind, AssetChange, AssetSources, SourceAccount};
+use vitrine_store::{AccountKind, AssetChange, AssetSources, Composed, SourceAccount};
 
 use super::draft::Draft;
 use super::program::token_program;
@@ -9,18 +9,6 @@ use super::token::Token;
 use super::{core, leaf, token};
 use crate::decode::agent_identity::{self, AgentIdentity};
 use crate::decode::{inscription, mpl_core, spl_token, token_metadata};
-
-/// An asset that was made of what is stored of it.
-#[derive(Debug, Clone)]
-pub struct Composed {
-    /// What is written.
-    pub change: AssetChange,
-    /// Whether there is one of it at most, so that whoever holds it owns it. Where there are more, its token accounts
-    /// change nothing of it.
-    pub single: bool,
-    /// Where its off-chain document is; none where it names none.
-    pub json_uri: Option<String>,
-}
 
 /// The accounts of an asset, decoded. There is one of each at most, but for inscriptions, of which one is chosen.
 ///
@@ -46,8 +34,7 @@ pub fn compose(sources: &AssetSources) -> Option<Composed> {
         (accounts, leaf) => accounts.or(leaf)?,
     };
     draft.inscription = accounts.inscription.as_ref().and_then(super::inscription::written);
-    let single = accounts.token.is_single();
-    Some(composed(sources, draft, single))
+    Some(composed(sources, draft, &accounts.token))
 }
 
 /// A leaf that became a token whose metadata is not known yet: it is called what the leaf was called.
@@ -61,11 +48,11 @@ fn minted(token: Draft, leaf: Draft) -> Draft {
     }
 }
 
-fn composed(sources: &AssetSources, draft: Draft, single: bool) -> Composed {
+fn composed(sources: &AssetSources, draft: Draft, token: &Token<'_>) -> Composed {
     let uri = draft.uri.clone();
     let document = sources.documents.iter().find(|document| document.uri == uri);
     let asset = draft.into_asset(sources.id, document.map(|document| document.body.as_str()));
-    let slot_updated = slot_updated(sources);
+    let slot_updated = slot_updated(sources, token);
     let change = AssetChange {
         id: sources.id,
         slot_created: sources.slot_created,
@@ -74,15 +61,15 @@ fn composed(sources: &AssetSources, draft: Draft, single: bool) -> Composed {
         facts: asset.facts(),
         rendered: asset.render(),
     };
-    Composed { change, single, json_uri: (!uri.is_empty()).then_some(uri) }
+    Composed { change, single: !token.is_divisible(), json_uri: (!uri.is_empty()).then_some(uri) }
 }
 
 /// The highest slot among all that the asset is made of.
-fn slot_updated(sources: &AssetSources) -> Slot {
+fn slot_updated(sources: &AssetSources, token: &Token<'_>) -> Slot {
     let accounts = sources.accounts.iter().map(|account| account.slot);
     let leaf = sources.leaf.iter().map(|change| change.slot);
     let events = sources.events.iter().map(|event| event.slot);
-    let holder = sources.holder.iter().map(|holder| holder.slot);
+    let holder = sources.holder.iter().filter(|_| token.is_single()).map(|holder| holder.slot);
     accounts.chain(leaf).chain(events).chain(holder).max().unwrap_or(sources.slot_created)
 }
 

@@ -16,4 +16,4 @@ mod program;
 mod token;
 
 pub use account::{AccountUpdate, account};
-pub use compose::{Composed, compose};
+pub use compose::compose;

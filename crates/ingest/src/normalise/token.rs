@@ -140,6 +140,11 @@ impl Token<'_> {
         }
     }
 
+    /// Whether it has decimals, which a mint never loses: then nobody owns it as a whole.
+    pub(super) fn is_divisible(&self) -> bool {
+        self.mint.as_ref().is_some_and(|(_, _, mint)| mint.decimals > 0)
+    }
+
     /// What the metadata says it is; where it is older than that question, what its edition and its mint make of it.
     fn interface(&self) -> &'static str {
         let standard = self.metadata.as_ref().and_then(|(_, metadata)| metadata.token_standard);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use vitrine_model::{ListKey, Pubkey, Slot};
+use vitrine_model::{FACTS_VERSION, ListKey, Pubkey, Slot};
 
 use super::{AssetChange, Written};
 
@@ -15,6 +15,8 @@ pub(super) struct Stored {
     pub(super) digest: [u8; 16],
     pub(super) list_ids: Vec<i64>,
     pub(super) version: i64,
+    /// Which facts are stored of it.
+    pub(super) facts_version: i16,
 }
 
 /// The rows that a batch writes. Indexes point into the batch.
@@ -95,7 +97,11 @@ pub(super) fn diff<'c>(
             }
             Some(old) if change.rendered.digest == old.digest => {
                 written.unchanged += 1;
-                diff.adjust(change, old);
+                if old.facts_version == FACTS_VERSION {
+                    diff.adjust(change, old);
+                } else {
+                    diff.replace(change, old, known);
+                }
             }
             Some(old) => {
                 written.updated += 1;

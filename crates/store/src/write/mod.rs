@@ -1,16 +1,20 @@
 //! Writes: one transaction a batch, in which assets, memberships, totals and the watermark change together.
 
 mod assets;
+mod change_order;
 mod copy;
 mod diff;
+mod facts;
 mod lists;
 
+use std::collections::HashMap;
 use std::ops::AddAssign;
 
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
-use vitrine_model::{Facts, Pubkey, Rendered, Slot};
+use vitrine_model::{Facts, ListKey, Pubkey, Rendered, Slot};
 
+pub(crate) use assets::bits;
 pub(crate) use lists::ListIds;
 
 use crate::{Store, StoreError};
@@ -88,7 +92,19 @@ impl Store {
 
     async fn write_once(&self, changes: &[AssetChange], stated: Option<Slot>) -> Result<Written, StoreError> {
         let mut transaction = self.write.begin().await?;
-        let connection: &mut PgConnection = &mut transaction;
+        let (written, entered) = self.write_in(&mut transaction, changes, stated).await?;
+        transaction.commit().await?;
+        self.list_ids.remember(entered);
+        Ok(written)
+    }
+
+    /// Writes a batch in a transaction of the caller, who lets the new lists be remembered once it is committed.
+    async fn write_in(
+        &self,
+        connection: &mut PgConnection,
+        changes: &[AssetChange],
+        stated: Option<Slot>,
+    ) -> Result<(Written, HashMap<ListKey, i64>), StoreError> {
         let stored = assets::lock(connection, changes).await?;
         let known = lists::resolve(connection, &self.list_ids, changes).await?;
         let (mut diff, written) = diff::diff(changes, &stored, &known);
@@ -103,9 +119,7 @@ impl Store {
                 .execute(&mut *connection)
                 .await?;
         }
-        transaction.commit().await?;
-        self.list_ids.remember(entered);
-        Ok(written)
+        Ok((written, entered))
     }
 
     /// Ends an import of one file: what its responses stated becomes (or lowers) the watermark, and the
