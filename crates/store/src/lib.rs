@@ -30,4 +30,4 @@ pub use read::assets::{Assets, statements as asset_statements};
 pub use read::list::{ListPage, statements};
 pub use settings::{CacheSettings, DatabaseSettings};
 pub use status::Status;
-pub use write::{AssetChange, Written};
+pub use write::{AssetChange, DueDocument, Kept, Written};
