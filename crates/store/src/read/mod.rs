@@ -11,11 +11,14 @@ pub(crate) mod assets;
 pub(crate) mod body;
 pub(crate) mod changes;
 pub(crate) mod editions;
+mod lead;
 pub(crate) mod list;
 pub(crate) mod list_sql;
-mod members;
+pub(crate) mod members;
 pub(crate) mod places;
 pub(crate) mod proofs;
+pub(crate) mod search;
+mod search_sql;
 pub(crate) mod signatures;
 pub(crate) mod token_accounts;
 mod walk;
@@ -31,6 +34,7 @@ pub fn chain_statements() -> Vec<(String, &'static str)> {
         token_accounts::statements(),
         editions::statements(),
         changes::statements(),
+        crate::write::source_statements(),
     ]
     .concat()
 }
