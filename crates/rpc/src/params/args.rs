@@ -180,9 +180,14 @@ impl<'a> Args<'a> {
     }
 }
 
-/// A pubkey in base58, with the sentence that clients match on.
+/// A pubkey in base58.
 pub(crate) fn pubkey(field: &str, text: &str) -> Result<Pubkey, InvalidParams> {
-    text.parse().map_err(|_| InvalidParams::rule(field, format!("Pubkey Validation Err: {text} is invalid")))
+    text.parse().map_err(|_| pubkey_is_invalid(field, text))
+}
+
+/// What there is to be said of a text that is no pubkey, in the words that clients match on.
+pub(crate) fn pubkey_is_invalid(field: &str, text: &str) -> InvalidParams {
+    InvalidParams::rule(field, format!("Pubkey Validation Err: {text} is invalid"))
 }
 
 fn is_null(value: &RawValue) -> bool {

@@ -124,7 +124,7 @@ pub(crate) fn collections<'a>(
     Ok(ids)
 }
 
-fn bad_splices(id: Pubkey, error: vitrine_model::SpliceError) -> StoreError {
+pub(super) fn bad_splices(id: Pubkey, error: vitrine_model::SpliceError) -> StoreError {
     StoreError::Inconsistent {
         table: "asset",
         column: "splices",

@@ -357,7 +357,7 @@ pub(super) fn within(bytes: usize, max_bytes: usize) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(super) fn pubkey(bytes: &[u8]) -> Result<Pubkey, StoreError> {
+pub(crate) fn pubkey(bytes: &[u8]) -> Result<Pubkey, StoreError> {
     Pubkey::try_from(bytes).map_err(|error| StoreError::Inconsistent {
         table: "asset",
         column: "asset_id",

@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnection;
 use vitrine_model::{FACTS_VERSION, Pubkey, RoyaltyModel, SearchFacts, Slot};
 
 use super::AssetChange;
+use super::change_order;
 use super::copy::{self, CopyIn};
 use super::diff::{Diff, Row, Stored};
 use crate::StoreError;
@@ -20,7 +21,7 @@ SET slot_created = new.slot_created, slot_updated = new.slot_updated, slot_seen 
     token_class = new.token_class, compressible = new.compressible, supply = new.supply,
     royalty_model = new.royalty_model, royalty_basis_points = new.royalty_basis_points,
     json_uri_digest = new.json_uri_digest, name = new.name, creators_signed = new.creators_signed,
-    is_agent = new.is_agent, asset_signer = new.asset_signer
+    is_agent = new.is_agent, asset_signer = new.asset_signer, change_order = $28
 FROM UNNEST($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bytea[], $7::bytea[], $8::boolean[],
             $9::boolean[], $10::boolean[], $11::text[], $12::bytea[], $13::bigint[], $14::bytea[], $15::bytea[],
             $17::boolean[], $18::smallint[], $19::boolean[], $20::bigint[], $21::smallint[], $22::bigint[],
@@ -35,8 +36,10 @@ WHERE asset.asset_id = new.asset_id";
 pub(super) async fn lock(
     connection: &mut PgConnection,
     changes: &[AssetChange],
+    gone: &[Pubkey],
 ) -> Result<HashMap<Pubkey, Stored>, StoreError> {
-    let ids: Vec<[u8; 32]> = changes.iter().map(|change| *change.id.as_bytes()).collect();
+    let ids = changes.iter().map(|change| &change.id).chain(gone);
+    let ids: Vec<[u8; 32]> = ids.map(|id| *id.as_bytes()).collect();
     let rows = sqlx::query(
         "SELECT asset_id, slot_created, slot_updated, slot_seen, digest, list_ids, version, facts_version FROM asset
          WHERE asset_id = ANY($1) ORDER BY asset_id FOR UPDATE",
@@ -68,11 +71,20 @@ pub(super) async fn write(
     diff: &Diff<'_>,
 ) -> Result<(), StoreError> {
     debug_assert!(diff.created.len() + diff.replaced.len() <= changes.len());
-    if !diff.created.is_empty() {
-        insert(connection, &diff.created).await?;
+    if !diff.created.is_empty() || !diff.replaced.is_empty() {
+        let order = change_order::of_transaction(connection).await?;
+        if !diff.created.is_empty() {
+            insert(connection, &diff.created, order).await?;
+        }
+        if !diff.replaced.is_empty() {
+            replace(connection, &diff.replaced, order).await?;
+        }
     }
-    if !diff.replaced.is_empty() {
-        replace(connection, &diff.replaced).await?;
+    if !diff.removed.is_empty() {
+        sqlx::query("DELETE FROM asset WHERE asset_id = ANY($1)")
+            .bind(diff.removed.iter().map(|id| *id.as_bytes()).collect::<Vec<_>>())
+            .execute(&mut *connection)
+            .await?;
     }
     if !diff.adjusted.is_empty() {
         sqlx::query(
@@ -89,18 +101,19 @@ pub(super) async fn write(
     Ok(())
 }
 
-async fn insert(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), StoreError> {
+async fn insert(connection: &mut PgConnection, rows: &[Row<'_>], order: i64) -> Result<(), StoreError> {
     let mut copy_in = CopyIn::start(
         &mut *connection,
         "COPY asset (asset_id, slot_created, slot_updated, slot_seen, interface, owner, delegate, compressed, burnt, frozen,
                      list_ids, digest, version, splices, body, facts_version, listed, token_class, compressible, supply,
-                     royalty_model, royalty_basis_points, json_uri_digest, name, creators_signed, is_agent, asset_signer)
+                     royalty_model, royalty_basis_points, json_uri_digest, name, creators_signed, is_agent, asset_signer,
+                     change_order)
          FROM STDIN (FORMAT binary)",
     )
     .await?;
     for row in rows {
         let AssetChange { id, slot_updated, slot_seen, facts, rendered, .. } = row.change;
-        let out = copy_in.row(27).await?;
+        let out = copy_in.row(28).await?;
         copy::bytes(out, id.as_bytes());
         copy::int8(out, row.slot_created.as_i64());
         copy::int8(out, slot_updated.as_i64());
@@ -117,6 +130,7 @@ async fn insert(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), S
         copy::bytes(out, &rendered.splices);
         copy::bytes(out, &rendered.body);
         copy_facts(out, facts.listed, &facts.search);
+        copy::int8(out, order);
     }
     copy_in.finish().await?;
     Ok(())
@@ -148,18 +162,23 @@ fn signed(facts: &SearchFacts) -> i16 {
     i16::from(facts.signed_creator) | i16::from(facts.unsigned_creator) << 1
 }
 
-/// Adds to the number of all assets. Every writer waits for this row: it comes last in a transaction.
-pub(super) async fn count(connection: &mut PgConnection, created: u64) -> Result<(), StoreError> {
-    if created > 0 {
+/// Changes the number of all assets. Every writer waits for this row: it comes last in a transaction.
+pub(super) async fn count(
+    connection: &mut PgConnection,
+    created: u64,
+    removed: u64,
+) -> Result<(), StoreError> {
+    let change = created.cast_signed() - removed.cast_signed();
+    if change != 0 {
         sqlx::query("UPDATE counter SET value = value + $1 WHERE name = 'assets'")
-            .bind(i64::try_from(created).expect("a batch is small"))
+            .bind(change)
             .execute(connection)
             .await?;
     }
     Ok(())
 }
 
-async fn replace(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), StoreError> {
+async fn replace(connection: &mut PgConnection, rows: &[Row<'_>], order: i64) -> Result<(), StoreError> {
     // An array of arrays must be rectangular in Postgres, so list ids travel flat, as text of an array each.
     let list_ids = |row: &Row<'_>| {
         let ids: Vec<String> = row.list_ids.iter().map(i64::to_string).collect();
@@ -193,6 +212,7 @@ async fn replace(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), 
         .bind(column(rows, |row| signed(facts(row))))
         .bind(column(rows, |row| facts(row).is_agent))
         .bind(column(rows, |row| facts(row).asset_signer.map(|signer| *signer.as_bytes())))
+        .bind(order)
         .execute(connection)
         .await?;
     Ok(())
