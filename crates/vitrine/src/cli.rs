@@ -71,6 +71,8 @@ mod tests {
             "ingest a.ndjson b.ndjson.zst --rejects r.ndjson",
             "ingest -",
             "ingest --retry-dead-letters",
+            "verify",
+            "verify --json",
             "keys create --tier basic --name n --expires 2030-01-01T00:00:00Z --json",
             "keys list --json",
             "keys revoke 1",

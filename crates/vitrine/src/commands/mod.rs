@@ -8,6 +8,7 @@ mod keys;
 mod migrate;
 mod serve;
 mod up;
+mod verify;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -44,6 +45,10 @@ pub(crate) enum Command {
     /// A FILE holds a JSON object a line, {"account": …} or {"transaction": …}, in the encodings of Solana's RPC; it may be
     /// compressed with gzip or zstd. The order of the lines does not matter, and to ingest one twice changes nothing.
     Ingest(ingest::Args),
+    /// Check the database against itself: lists and totals, bodies, trees
+    ///
+    /// It reads everything and changes nothing. Faults make it fail; changes of trees that were never seen are warnings.
+    Verify(verify::Args),
     /// Create, list and revoke API keys
     Keys(keys::Args),
     /// Print or check the configuration
@@ -103,7 +108,7 @@ impl Command {
 
     /// Whether it answers a question and ends.
     pub(crate) fn is_short(&self) -> bool {
-        matches!(self, Self::Migrate | Self::Keys(_) | Self::Import(_) | Self::Ingest(_))
+        matches!(self, Self::Migrate | Self::Keys(_) | Self::Import(_) | Self::Ingest(_) | Self::Verify(_))
     }
 
     /// Does it.
@@ -114,6 +119,7 @@ impl Command {
             Self::Migrate => migrate::run(context).await,
             Self::Import(args) => import::run(&args, context).await,
             Self::Ingest(args) => ingest::run(&args, context).await,
+            Self::Verify(args) => verify::run(&args, context).await,
             Self::Keys(args) => keys::run(args, context).await,
             // Done before the configuration was loaded, and before there was a runtime.
             Self::Config(_) | Self::Healthcheck => Ok(ExitCode::SUCCESS),
