@@ -10,7 +10,7 @@ mod trees;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
-pub use assets::{StoredAsset, StoredFacts};
+pub use assets::{Columns, StoredAsset};
 pub use contradictions::{Contradiction, statements};
 pub use trees::{Gap, StoredNode, StoredTree};
 

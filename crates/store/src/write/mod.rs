@@ -14,7 +14,7 @@ use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use vitrine_model::{Facts, ListKey, Pubkey, Rendered, Slot};
 
-pub(crate) use assets::bits;
+pub(crate) use assets::{bits, signed};
 pub(crate) use lists::ListIds;
 
 use crate::{Store, StoreError};
