@@ -78,5 +78,5 @@ CREATE TABLE IF NOT EXISTS chain_asset (
     -- written it since, and the newer of the two stays.
     version  bigint
 );
--- Serves: the assets to be made anew when a document has arrived. By digest: an index entry has a size limit.
-CREATE INDEX IF NOT EXISTS chain_asset_json_uri ON chain_asset (md5(json_uri)) WHERE json_uri IS NOT NULL;
+-- Serves: the assets to be made anew when a document has arrived, page by page. By digest: an index entry has a size limit.
+CREATE INDEX IF NOT EXISTS chain_asset_json_uri ON chain_asset (md5(json_uri), asset_id) WHERE json_uri IS NOT NULL;

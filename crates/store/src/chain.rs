@@ -32,6 +32,25 @@ pub enum AccountKind {
     AgentIdentity = 9,
 }
 
+impl AccountKind {
+    /// The kind that is stored as this number.
+    pub(crate) const fn from_code(code: i16) -> Option<Self> {
+        Some(match code {
+            0 => Self::Unknown,
+            1 => Self::Token,
+            2 => Self::Mint,
+            3 => Self::Metadata,
+            4 => Self::Edition,
+            5 => Self::CoreAsset,
+            6 => Self::CoreCollection,
+            7 => Self::CoreGroup,
+            8 => Self::Inscription,
+            9 => Self::AgentIdentity,
+            _ => return None,
+        })
+    }
+}
+
 /// An account, as one update told of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountSeen {

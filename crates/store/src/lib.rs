@@ -48,4 +48,4 @@ pub use settings::{CacheSettings, DatabaseSettings};
 pub use status::Status;
 pub use verify::statements as verify_statements;
 pub use verify::{Columns, Contradiction, Gap, Snapshot, StoredAsset, StoredNode, StoredTree};
-pub use write::{AssetChange, Written};
+pub use write::{AssetChange, ChainWritten, DueDocument, Kept, StoredLetter, Written};

@@ -36,8 +36,10 @@ WHERE asset.asset_id = new.asset_id";
 pub(super) async fn lock(
     connection: &mut PgConnection,
     changes: &[AssetChange],
+    gone: &[Pubkey],
 ) -> Result<HashMap<Pubkey, Stored>, StoreError> {
-    let ids: Vec<[u8; 32]> = changes.iter().map(|change| *change.id.as_bytes()).collect();
+    let ids = changes.iter().map(|change| &change.id).chain(gone);
+    let ids: Vec<[u8; 32]> = ids.map(|id| *id.as_bytes()).collect();
     let rows = sqlx::query(
         "SELECT asset_id, slot_created, slot_updated, slot_seen, digest, list_ids, version, facts_version FROM asset
          WHERE asset_id = ANY($1) ORDER BY asset_id FOR UPDATE",
@@ -77,6 +79,12 @@ pub(super) async fn write(
         if !diff.replaced.is_empty() {
             replace(connection, &diff.replaced, order).await?;
         }
+    }
+    if !diff.removed.is_empty() {
+        sqlx::query("DELETE FROM asset WHERE asset_id = ANY($1)")
+            .bind(diff.removed.iter().map(|id| *id.as_bytes()).collect::<Vec<_>>())
+            .execute(&mut *connection)
+            .await?;
     }
     if !diff.adjusted.is_empty() {
         sqlx::query(
@@ -154,11 +162,16 @@ pub(crate) fn signed(facts: &SearchFacts) -> i16 {
     i16::from(facts.signed_creator) | i16::from(facts.unsigned_creator) << 1
 }
 
-/// Adds to the number of all assets. Every writer waits for this row: it comes last in a transaction.
-pub(super) async fn count(connection: &mut PgConnection, created: u64) -> Result<(), StoreError> {
-    if created > 0 {
+/// Changes the number of all assets. Every writer waits for this row: it comes last in a transaction.
+pub(super) async fn count(
+    connection: &mut PgConnection,
+    created: u64,
+    removed: u64,
+) -> Result<(), StoreError> {
+    let change = created.cast_signed() - removed.cast_signed();
+    if change != 0 {
         sqlx::query("UPDATE counter SET value = value + $1 WHERE name = 'assets'")
-            .bind(i64::try_from(created).expect("a batch is small"))
+            .bind(change)
             .execute(connection)
             .await?;
     }

@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 use vitrine_model::{Asset, Display, Pubkey, Slot, splice};
 
-use super::AssetChange;
+use super::{AssetChange, Owned};
 use crate::{Store, StoreError};
 
 /// Assets that lack facts, locked until the transaction ends. `$1` how many. The number is FACTS_VERSION, and stands in the
@@ -30,7 +30,7 @@ impl Store {
                 return Ok(all);
             }
             let changes = rows.iter().map(change).collect::<Result<Vec<_>, _>>()?;
-            let (_, entered) = self.write_in(connection, &changes, None).await?;
+            let (_, entered) = self.write_in(connection, &changes, &Owned::default()).await?;
             transaction.commit().await?;
             self.list_ids.remember(entered);
             all += changes.len() as u64;
