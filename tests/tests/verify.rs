@@ -4,17 +4,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-use sqlx::postgres::PgConnection;
+use serde_json::{Value, json};
+use vitrine_ingest::normalise::compose;
 use vitrine_ingest::verify::{Check, Event, Report, verify};
-use vitrine_model::Pubkey;
 use vitrine_model::merkle::{Hash, empty, parent};
-use vitrine_store::Store;
+use vitrine_model::{Pubkey, Slot};
+use vitrine_store::{ChainBatch, Store, TreeChange};
 use vitrine_tests::assets::{self, pubkey};
 use vitrine_tests::{AssetSpec, Database, Vitrine};
 
 const TREE: Pubkey = Pubkey::from_bytes([7; 32]);
 const DEPTH: u32 = 3;
+/// The number of the asset that is a leaf of the tree.
+const LEAF: u64 = 5000;
 
 /// More assets than are read at once, in lists of all kinds.
 fn specs() -> Vec<AssetSpec> {
@@ -31,53 +33,62 @@ fn specs() -> Vec<AssetSpec> {
     (0..600).map(spec).collect()
 }
 
-/// A tree with these changes of leaves, each with its number; the one of number 0 is its making. Changes that are left
-/// out by `seen` are not stored.
-async fn write_tree(connection: &mut PgConnection, leaves: &[u64], seen: impl Fn(i64) -> bool) {
+/// Changes of a tree, each of the leaf at this place, each with its number: the first is the tree's making. The leaf 3 is
+/// an asset.
+fn changes(leaves: &[u64]) -> Vec<TreeChange> {
     let mut nodes: BTreeMap<u64, Hash> = BTreeMap::new();
-    let mut stored: BTreeMap<u64, (i64, Hash)> = BTreeMap::new();
-    sqlx::query("INSERT INTO tree (tree, program, depth) VALUES ($1, $1, $2)")
-        .bind(TREE.as_bytes())
-        .bind(i16::try_from(DEPTH).unwrap())
-        .execute(&mut *connection)
-        .await
-        .unwrap();
-    for (seq, &leaf) in (0_i64..).zip(leaves) {
-        let mut node = (1 << DEPTH) + leaf;
-        nodes.insert(node, if seq == 0 { [0; 32] } else { [u8::try_from(seq).unwrap(); 32] });
-        let mut path = vec![node];
+    let mut changes = Vec::new();
+    for (seq, &leaf_index) in (0_u8..).zip(leaves) {
+        let mut node = (1 << DEPTH) + leaf_index;
+        let leaf = if seq == 0 { [0; 32] } else { [seq; 32] };
+        nodes.insert(node, leaf);
+        let mut path = vec![leaf];
         while node > 1 {
             node /= 2;
             let below = u8::try_from(DEPTH - node.ilog2() - 1).unwrap();
             let of = |node: u64| nodes.get(&node).copied().unwrap_or_else(|| empty(below).unwrap());
             let above = parent(&of(2 * node), &of(2 * node + 1));
             nodes.insert(node, above);
-            path.push(node);
+            path.push(above);
         }
-        if seen(seq) {
-            stored.extend(path.iter().map(|node| (*node, (seq, nodes[node]))));
-            sqlx::query(
-                "INSERT INTO tree_change (tree, seq, leaf_index, slot, signature) VALUES ($1, $2, $3, 1, $4)",
-            )
-            .bind(TREE.as_bytes())
-            .bind(seq)
-            .bind(leaf.cast_signed())
-            .bind([1_u8; 64].as_slice())
-            .execute(&mut *connection)
-            .await
-            .unwrap();
-        }
+        let asset = (leaf_index == 3).then(|| pubkey(LEAF));
+        changes.push(TreeChange {
+            tree: TREE,
+            program: TREE,
+            seq: seq.into(),
+            leaf_index,
+            slot: Slot::new(1000 + u64::from(seq)).unwrap(),
+            signature: [1; 64],
+            asset_id: asset,
+            instruction: asset.map(|_| "MintV1".to_owned()),
+            event: asset.map(|_| minted().to_string()),
+            path,
+        });
     }
-    for (node, (seq, hash)) in stored {
-        sqlx::query("INSERT INTO tree_node (tree, node_index, seq, hash) VALUES ($1, $2, $3, $4)")
-            .bind(TREE.as_bytes())
-            .bind(node.cast_signed())
-            .bind(seq)
-            .bind(hash)
-            .execute(&mut *connection)
-            .await
-            .unwrap();
-    }
+    changes
+}
+
+/// What a mint says.
+fn minted() -> Value {
+    let key = |number: u64| pubkey(number).to_string();
+    json!({
+        "leaf": {
+            "owner": key(50), "delegate": key(50), "nonce": 3, "data_hash": key(51), "creator_hash": key(52),
+            "hash": Pubkey::from_bytes([2; 32]).to_string(),
+        },
+        "metadata": {
+            "name": "A leaf", "symbol": "", "uri": "https://assets.test/leaf.json", "seller_fee_basis_points": 5,
+            "primary_sale_happened": false, "is_mutable": true,
+            "creators": [{"address": key(53), "share": 100, "verified": true}],
+            "collection": {"key": key(1 << 40), "verified": true}, "edition_nonce": null, "uses": null,
+        },
+        "authority": key(54), "fate": "in_tree",
+    })
+}
+
+async fn write_tree(store: &Store, tree_changes: Vec<TreeChange>) {
+    let batch = ChainBatch { tree_changes, ..ChainBatch::default() };
+    store.write_chain(&batch, &compose).await.unwrap();
 }
 
 async fn check(store: &Store) -> (Report, Vec<String>) {
@@ -92,14 +103,14 @@ async fn check(store: &Store) -> (Report, Vec<String>) {
 }
 
 /// A statement that damages the database, a word that names the place, and the checks that have to find it.
-const DAMAGES: [(&str, &str, &[&str]); 17] = [
+const DAMAGES: [(&str, &str, &[&str]); 21] = [
     ("UPDATE asset_list SET total = total + 1 WHERE list_id = 1", "list 1:", &["total"]),
     (
         "DELETE FROM list_member WHERE (list_id, asset_id) = (SELECT list_id, asset_id FROM list_member LIMIT 1)",
         "asset ",
         &["total", "missing_member"],
     ),
-    ("INSERT INTO list_member SELECT 1, $1, 0, 0, 0", "list 1,", &["total", "stray_member"]),
+    ("INSERT INTO list_member SELECT 1, $1, 0, 0, 0", "list 1,", &["total", "stray_member", "member_columns"]),
     (
         "INSERT INTO list_member SELECT 99999, asset_id, slot_created, slot_updated, version FROM asset WHERE asset_id = $1",
         "list 99999,",
@@ -111,7 +122,7 @@ const DAMAGES: [(&str, &str, &[&str]); 17] = [
         "asset ",
         &["member_columns"],
     ),
-    ("UPDATE counter SET value = value - 1 WHERE name = 'assets'", "600", &["counter"]),
+    ("UPDATE counter SET value = value - 1 WHERE name = 'assets'", "601", &["counter"]),
     ("UPDATE asset SET body = substring(body FROM 2) WHERE asset_id = $1", "asset ", &["body"]),
     (
         "UPDATE asset SET body = convert_to(replace(convert_from(body, 'UTF8'), 'Fur', 'Fun'), 'UTF8') WHERE asset_id = $1",
@@ -130,6 +141,18 @@ const DAMAGES: [(&str, &str, &[&str]); 17] = [
     ("UPDATE tree_node SET hash = sha256(hash) WHERE node_index = 5", "node 2:", &["node"]),
     ("UPDATE tree_node SET seq = seq - 1 WHERE node_index = 2", "node 2:", &["node"]),
     ("DELETE FROM tree_node WHERE node_index = 8", "leaf 0", &["missing_node", "node"]),
+    (
+        "UPDATE tree_change SET event = replace(event, 'A leaf', 'Another') WHERE seq = 2",
+        "version",
+        &["remade"],
+    ),
+    (
+        "UPDATE asset SET slot_updated = 999, slot_created = 999 WHERE slot_updated = 1002",
+        "slot_updated",
+        &["remade", "member_columns"],
+    ),
+    ("UPDATE chain_asset SET version = NULL, json_uri = NULL", "json_uri", &["remade"]),
+    ("DELETE FROM chain_asset", "asset", &["unknown_chain_asset"]),
 ];
 
 #[tokio::test]
@@ -138,17 +161,19 @@ async fn every_damage_is_found_and_named() {
     let store = database.store();
     assets::write(&store, &specs()).await;
     let mut connection = database.connect().await;
-    write_tree(&mut connection, &[0, 0, 3, 1, 2, 0, 7], |_| true).await;
+    write_tree(&store, changes(&[0, 0, 3, 1, 2, 0, 7])).await;
     let (report, lines) = check(&store).await;
     assert_eq!(lines, Vec::<String>::new());
-    assert_eq!((report.assets, report.trees, report.nodes, report.faults()), (600, 1, 6, 0));
+    assert_eq!((report.assets, report.chain_assets, report.trees, report.nodes), (601, 1, 1, 6));
+    assert_eq!(report.faults(), 0);
 
     let target = pubkey(8);
     for (statement, place, checks) in DAMAGES {
         // The checks have a snapshot of their own, so the damage is committed, and undone from copies.
         let copies = "CREATE TEMP TABLE copy_asset AS TABLE asset; CREATE TEMP TABLE copy_list AS TABLE asset_list;
              CREATE TEMP TABLE copy_member AS TABLE list_member; CREATE TEMP TABLE copy_counter AS TABLE counter;
-             CREATE TEMP TABLE copy_node AS TABLE tree_node;";
+             CREATE TEMP TABLE copy_node AS TABLE tree_node;
+             CREATE TEMP TABLE copy_change AS TABLE tree_change; CREATE TEMP TABLE copy_chain AS TABLE chain_asset;";
         sqlx::raw_sql(copies).execute(&mut connection).await.unwrap();
         let query = sqlx::query(statement);
         let query = if statement.contains("$1") { query.bind(target.as_bytes().as_slice()) } else { query };
@@ -157,11 +182,12 @@ async fn every_damage_is_found_and_named() {
         let found: BTreeSet<&str> = report.found.keys().map(|check| check.name()).collect();
         assert_eq!(found, checks.iter().copied().collect(), "{statement}: {lines:#?}");
         assert!(lines.iter().any(|line| line.contains(place)), "{statement}: {lines:#?}");
-        let undo = "TRUNCATE asset, list_member, counter, tree_node;
+        let undo = "TRUNCATE asset, list_member, counter, tree_node, tree_change, chain_asset;
              INSERT INTO asset TABLE copy_asset; INSERT INTO list_member TABLE copy_member;
              INSERT INTO counter TABLE copy_counter; INSERT INTO tree_node TABLE copy_node;
+             INSERT INTO tree_change TABLE copy_change; INSERT INTO chain_asset TABLE copy_chain;
              UPDATE asset_list SET total = copy_list.total FROM copy_list WHERE copy_list.list_id = asset_list.list_id;
-             DROP TABLE copy_asset, copy_list, copy_member, copy_counter, copy_node;";
+             DROP TABLE copy_asset, copy_list, copy_member, copy_counter, copy_node, copy_change, copy_chain;";
         sqlx::raw_sql(undo).execute(&mut connection).await.unwrap();
     }
     assert_eq!(check(&store).await.1, Vec::<String>::new());
@@ -171,9 +197,13 @@ async fn every_damage_is_found_and_named() {
 async fn changes_that_were_never_seen_are_warnings() {
     let database = Database::new().await;
     let store = database.store();
-    let mut connection = database.connect().await;
     // Leaf 3 was changed by 2 alone: what stands above it now has a hash that nobody can make.
-    write_tree(&mut connection, &[0, 0, 3, 1, 2, 0, 7], |seq| seq != 0 && seq != 2).await;
+    let missed = |change: &TreeChange| change.seq == 0 || change.seq == 2;
+    write_tree(
+        &store,
+        changes(&[0, 0, 3, 1, 2, 0, 7]).into_iter().filter(|change| !missed(change)).collect(),
+    )
+    .await;
     let (report, lines) = check(&store).await;
     assert_eq!((report.faults(), report.found.get(&Check::Gap)), (0, Some(&1)), "{lines:#?}");
     assert!(report.found[&Check::UnprovenNode] > 0, "{lines:#?}");
