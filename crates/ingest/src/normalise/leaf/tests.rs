@@ -157,6 +157,7 @@ fn empty(id: Pubkey) -> AssetSources {
         slot_created: Slot::default(),
         accounts: Vec::new(),
         holder: None,
+        collection_authority: None,
         leaf: Vec::new(),
         events: Vec::new(),
         documents: Vec::new(),
