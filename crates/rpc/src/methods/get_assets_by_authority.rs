@@ -28,5 +28,6 @@ fn parse(context: &Context<'_>) -> Result<Wanted, InvalidParams> {
         called: Some(ListKind::Authority),
         unverified: false,
         params: ListParams::parse(&args, context.dialect, strict)?,
+        owner: None,
     })
 }

@@ -23,11 +23,13 @@ pub(crate) async fn call(context: Context<'_>) -> Result<Answer, CallError> {
 fn parse(context: &Context<'_>) -> Result<Wanted, InvalidParams> {
     let strict = context.app.settings.rpc.strict_params;
     let args = Args::parse(context.params, &FIELDS, strict)?;
+    let owner = args.pubkey("ownerAddress")?;
     Ok(Wanted {
-        list: ListRef::of(ListKind::Owner, args.pubkey("ownerAddress")?),
+        list: ListRef::of(ListKind::Owner, owner),
         // Everybody may own something: decisions.md 2, "owner without assets".
         called: None,
         unverified: false,
         params: ListParams::parse(&args, context.dialect, strict)?,
+        owner: Some(owner),
     })
 }

@@ -11,3 +11,4 @@ pub(crate) mod get_assets_by_owner;
 pub(crate) mod get_grouping;
 pub(crate) mod get_health;
 mod list;
+mod native_balance;

@@ -30,12 +30,13 @@ pub(crate) const DISPLAY: Field = TAIL[5];
 
 const SORT_BY: [Field; 2] = [field("sortBy"), field("sortDirection")];
 
-const OPTIONS: [Field; 6] = [
+const OPTIONS: [Field; 7] = [
     field("showUnverifiedCollections"),
     field("showCollectionMetadata"),
     field("showGrandTotal"),
     field("showFungible"),
     field("showInscription"),
+    field("showNativeBalance"),
     // Known, and without effect: it is for token accounts. Assets without a supply are in no list.
     field("showZeroBalance"),
 ];
@@ -72,13 +73,14 @@ pub(crate) enum Mode {
 
 /// `options`, also spelled `displayOptions`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "five options, each on or off")]
+#[expect(clippy::struct_excessive_bools, reason = "six options, each on or off")]
 pub(crate) struct Options {
     pub(crate) show_unverified_collections: bool,
     pub(crate) show_collection_metadata: bool,
     pub(crate) show_grand_total: bool,
     pub(crate) show_fungible: bool,
     pub(crate) show_inscription: bool,
+    pub(crate) show_native_balance: bool,
 }
 
 impl ListParams {
@@ -165,6 +167,7 @@ impl Options {
             show_grand_total: args.flag("showGrandTotal")?,
             show_fungible: args.flag("showFungible")?,
             show_inscription: args.flag("showInscription")?,
+            show_native_balance: args.flag("showNativeBalance")?,
         })
     }
 }
