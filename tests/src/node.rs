@@ -96,7 +96,8 @@ impl Node {
 
     /// The bodies of all requests so far.
     pub fn calls(&self) -> Vec<Value> {
-        let body = |request: &String| serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap();
+        let body =
+            |request: &String| serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap();
         self.received().iter().map(body).collect()
     }
 
@@ -184,18 +185,15 @@ async fn perform(act: Act, stream: &mut TcpStream, ahead: &mut Vec<u8>, state: &
         Act::Endless(text, more) => {
             let mut going = begin_chunks(stream, &text).await;
             while going {
-                going = send_chunk(stream, &more).await;
+                going = send_chunk(stream, more.as_bytes()).await;
             }
             state.left.fetch_add(1, Ordering::SeqCst);
             false
         }
         Act::Chunks(text, bytes) => {
             let mut going = begin_chunks(stream, "").await;
-            let mut rest = text.as_str();
-            while going && !rest.is_empty() {
-                let (piece, behind) = rest.split_at(bytes.min(rest.len()));
-                going = send_chunk(stream, piece).await;
-                rest = behind;
+            for piece in text.as_bytes().chunks(bytes) {
+                going = going && send_chunk(stream, piece).await;
             }
             going && stream.write_all(b"0\r\n\r\n").await.is_ok()
         }
@@ -234,9 +232,11 @@ async fn send(stream: &mut TcpStream, status: u16, text: &str) -> bool {
 
 async fn begin_chunks(stream: &mut TcpStream, text: &str) -> bool {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
-    stream.write_all(head.as_bytes()).await.is_ok() && (text.is_empty() || send_chunk(stream, text).await)
+    stream.write_all(head.as_bytes()).await.is_ok()
+        && (text.is_empty() || send_chunk(stream, text.as_bytes()).await)
 }
 
-async fn send_chunk(stream: &mut TcpStream, text: &str) -> bool {
-    stream.write_all(format!("{:x}\r\n{text}\r\n", text.len()).as_bytes()).await.is_ok()
+async fn send_chunk(stream: &mut TcpStream, piece: &[u8]) -> bool {
+    let head = format!("{:x}\r\n", piece.len());
+    stream.write_all(&[head.as_bytes(), piece, b"\r\n"].concat()).await.is_ok()
 }

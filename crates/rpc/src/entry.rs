@@ -175,7 +175,7 @@ fn entry_id<'a>(entry: &Entry<'a>) -> Option<&'a str> {
 }
 
 /// Runs entries in their order, so many at a time.
-async fn run_lane<'a>(runs: Vec<Run<'a>>, side_by_side: usize) -> Vec<(usize, Done<'a>)> {
+async fn run_lane(runs: Vec<Run<'_>>, side_by_side: usize) -> Vec<(usize, Done<'_>)> {
     stream::iter(runs).buffered(side_by_side).collect().await
 }
 
@@ -388,7 +388,11 @@ impl Session<'_> {
                 tracing::warn!(request_id = &**self.request_id, method, "{method} ran out of time");
             }
             CallError::NoUpstream(trouble) => {
-                tracing::warn!(request_id = &**self.request_id, method, "{method} had no upstream: {trouble}");
+                tracing::warn!(
+                    request_id = &**self.request_id,
+                    method,
+                    "{method} had no upstream: {trouble}"
+                );
             }
             _ => {}
         }

@@ -32,6 +32,7 @@ pub use pages::openrpc;
 pub use server::{BindError, Server};
 pub use settings::{
     AuthSettings, CompressionSettings, CorsSettings, ErrorStyle, HeliusSettings, HttpStatus, InfuraSettings,
-    Limit, RpcSettings, ServerSettings, Settings, TierSettings, TriportSettings, UnknownList, UpstreamSettings,
+    Limit, RpcSettings, ServerSettings, Settings, TierSettings, TriportSettings, UnknownList,
+    UpstreamSettings,
 };
 pub use tiers::{TierError, Tiers};

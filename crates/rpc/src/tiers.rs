@@ -7,6 +7,7 @@ use crate::settings::{Limit, TierSettings};
 
 /// A category of methods: what a tier opens, and what a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(clippy::enum_variant_names, reason = "the names of tiers.toml")]
 pub(crate) enum Category {
     /// The Digital Asset Standard.
     SolDas,
@@ -122,8 +123,7 @@ impl Tiers {
             })?;
             *rank = Tier(found);
         }
-        let limits =
-            names.iter().map(|name| CATEGORY_NAMES.map(|category| limits[name][category])).collect();
+        let limits = names.iter().map(|name| CATEGORY_NAMES.map(|category| limits[name][category])).collect();
         Ok(Self { names, required: ranks, limits })
     }
 

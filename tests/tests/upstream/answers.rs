@@ -13,7 +13,9 @@ async fn results_come_back_to_the_letter_under_the_clients_id() {
     let node = Node::start(|request| match request["method"].as_str().unwrap() {
         "getTransaction" => Act::Answer(answer("null")),
         // Members in another order, more of them, and an error that is none.
-        "getSlot" => Act::Answer(format!(r#" {{"error":null,"id":1,"x":[1],"result":{RESULT},"jsonrpc":"2.0"}} "#)),
+        "getSlot" => {
+            Act::Answer(format!(r#" {{"error":null,"id":1,"x":[1],"result":{RESULT},"jsonrpc":"2.0"}} "#))
+        }
         _ => Act::Answer(answer(RESULT)),
     })
     .await;
@@ -21,7 +23,8 @@ async fn results_come_back_to_the_letter_under_the_clients_id() {
     let client = world.client();
     for path in world.doors() {
         for id in ["1", "\"a\\u0041\"", "1.50", "-7", "null", "12345678901234567890123", "\"helius-sdk\""] {
-            for (method, result) in [("getBalance", RESULT), ("getSlot", RESULT), ("getTransaction", "null")] {
+            for (method, result) in [("getBalance", RESULT), ("getSlot", RESULT), ("getTransaction", "null")]
+            {
                 let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":["x"]}}"#);
                 let reply = client.post(&path, body).await;
                 let expected = format!(r#"{{"jsonrpc":"2.0","result":{result},"id":{id}}}"#);
@@ -41,10 +44,22 @@ async fn parameters_go_there_to_the_letter_and_nothing_else_does() {
     let world = World::new(&node, &[]).await;
     let client = world.client();
     let bodies = [
-        (r#"{"jsonrpc":"2.0","id":"x","method":"getBalance","params":[ "a\u0041", {"k":1.50} ],"more":7}"#, r#"{"jsonrpc":"2.0","id":1,"method":"getBalance","params":[ "a\u0041", {"k":1.50} ]}"#),
-        (r#"{"jsonrpc":"2.0","id":3,"method":"get\u0053lot"}"#, r#"{"jsonrpc":"2.0","id":1,"method":"getSlot"}"#),
-        (r#"{"jsonrpc":"2.0","id":3,"method":"any \"name\"","params":{}}"#, r#"{"jsonrpc":"2.0","id":1,"method":"any \"name\"","params":{}}"#),
-        (r#"{"jsonrpc":"2.0","id":3,"method":"getSlot","params":null}"#, r#"{"jsonrpc":"2.0","id":1,"method":"getSlot","params":null}"#),
+        (
+            r#"{"jsonrpc":"2.0","id":"x","method":"getBalance","params":[ "a\u0041", {"k":1.50} ],"more":7}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"getBalance","params":[ "a\u0041", {"k":1.50} ]}"#,
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":3,"method":"get\u0053lot"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"getSlot"}"#,
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":3,"method":"any \"name\"","params":{}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"any \"name\"","params":{}}"#,
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":3,"method":"getSlot","params":null}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"getSlot","params":null}"#,
+        ),
     ];
     for (sent, _) in bodies {
         assert_eq!(client.post(&world.doors()[0], sent).await.json()["result"], json!(1), "{sent}");
@@ -56,14 +71,16 @@ async fn parameters_go_there_to_the_letter_and_nothing_else_does() {
         assert_eq!(line, "POST / HTTP/1.1");
         let mut names: Vec<&str> = headers.lines().map(|line| line.split(':').next().unwrap()).collect();
         names.sort_unstable();
-        assert_eq!(names, ["accept", "accept-encoding", "content-length", "content-type", "host", "user-agent"]);
+        assert_eq!(
+            names,
+            ["accept", "accept-encoding", "content-length", "content-type", "host", "user-agent"]
+        );
     }
 }
 
 #[tokio::test]
 async fn errors_of_the_node_come_back_in_its_own_words() {
-    const ERROR: &str =
-        r#"{"code": -32002,"message":"Transaction simulation failed","data":{"err":{"InstructionError":[0,{"Custom":1}]},"logs":[ ]}}"#;
+    const ERROR: &str = r#"{"code": -32002,"message":"Transaction simulation failed","data":{"err":{"InstructionError":[0,{"Custom":1}]},"logs":[ ]}}"#;
     let node = Node::start(|request| match request["params"][0].as_u64().unwrap() {
         200 => Act::Answer(refusal(ERROR)),
         status => Act::Status(u16::try_from(status).unwrap(), refusal(ERROR)),
@@ -114,7 +131,10 @@ async fn batches_of_both_kinds_are_answered_in_order() {
         for number in 0..20_usize {
             let [slot, asset] = [&answers[number * 2], &answers[number * 2 + 1]];
             assert_eq!((&slot["id"], &slot["result"]), (&json!(number * 2), &json!(number)));
-            assert_eq!((&asset["id"], &asset["result"]["id"]), (&json!(number * 2 + 1), &json!(pubkey(1).to_string())));
+            assert_eq!(
+                (&asset["id"], &asset["result"]["id"]),
+                (&json!(number * 2 + 1), &json!(pubkey(1).to_string()))
+            );
         }
         assert_eq!(answers[40]["error"], json!({ "code": -32009, "message": "Slot 5 was skipped" }));
         assert_eq!(answers[41]["id"], "away");
@@ -130,9 +150,9 @@ async fn batches_of_both_kinds_are_answered_in_order() {
 async fn a_notification_is_passed_on_and_not_answered() {
     let node = Node::answering("1").await;
     let world = World::new(&node, &[]).await;
-    let note = r#"{"jsonrpc":"2.0","method":"sendTransaction","params":["tx"]}"#;
+    let silent = r#"{"jsonrpc":"2.0","method":"sendTransaction","params":["tx"]}"#;
     for path in world.doors() {
-        for body in [note.to_owned(), format!("[{note},{note}]")] {
+        for body in [silent.to_owned(), format!("[{silent},{silent}]")] {
             let reply = world.client().post(&path, body).await;
             assert_eq!((reply.status.as_u16(), reply.text.as_str()), (204, ""));
         }

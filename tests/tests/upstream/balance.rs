@@ -19,7 +19,10 @@ async fn a_page_of_an_owner_has_the_balance_that_the_node_tells() {
     let node = Node::answering(r#"{"context":{"slot":1},"value":18446744073709551615}"#).await;
     let world = World::new(&node, &[]).await;
     for option in ["options", "displayOptions"] {
-        for params in [page(option), json!([pubkey(900).to_string(), null, null, null, null, null, page(option)[option]])] {
+        for params in [
+            page(option),
+            json!([pubkey(900).to_string(), null, null, null, null, null, page(option)[option]]),
+        ] {
             let result = world.client().result(&world.key, "getAssetsByOwner", params).await;
             assert_eq!(
                 result["nativeBalance"],
@@ -36,8 +39,11 @@ async fn a_page_of_an_owner_has_the_balance_that_the_node_tells() {
     let asked = node.calls().len();
     // Who does not ask for it, and lists that are nobody's, have none.
     let owner = json!({ "ownerAddress": pubkey(900).to_string() });
-    assert!(world.client().result(&world.key, "getAssetsByOwner", owner).await.get("nativeBalance").is_none());
-    let authority = json!({ "authorityAddress": pubkey(900).to_string(), "options": { "showNativeBalance": true } });
+    assert!(
+        world.client().result(&world.key, "getAssetsByOwner", owner).await.get("nativeBalance").is_none()
+    );
+    let authority =
+        json!({ "authorityAddress": pubkey(900).to_string(), "options": { "showNativeBalance": true } });
     world.client().call(&world.key, "getAssetsByAuthority", authority).await;
     assert_eq!(node.calls().len(), asked);
 }
@@ -56,9 +62,10 @@ async fn without_a_balance_the_page_comes_all_the_same() {
     ];
     let turn = std::sync::atomic::AtomicUsize::new(0);
     let count = acts.len();
-    let node =
-        Node::start(move |_| acts[turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % acts.len()].clone())
-            .await;
+    let node = Node::start(move |_| {
+        acts[turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % acts.len()].clone()
+    })
+    .await;
     let world = World::new(&node, &[("VITRINE_UPSTREAM_BALANCE_TIMEOUT_MS", "200")]).await;
     for _ in 0..count {
         let start = Instant::now();

@@ -66,9 +66,15 @@ async fn each_category_has_its_own_rate() {
     assert_eq!(node.calls().len(), taken.len(), "what is refused does not get there");
     // The other buckets are full.
     let reply = client.post(triport, call(1, "getSlot", json!([]))).await;
-    assert_eq!((&*reply.headers["x-ratelimit-limit"], &*reply.headers["x-ratelimit-remaining"]), ("50", "99"));
+    assert_eq!(
+        (&*reply.headers["x-ratelimit-limit"], &*reply.headers["x-ratelimit-remaining"]),
+        ("50", "99")
+    );
     let reply = client.post(triport, asset(1)).await;
-    assert_eq!((&*reply.headers["x-ratelimit-limit"], &*reply.headers["x-ratelimit-remaining"]), ("10", "19"));
+    assert_eq!(
+        (&*reply.headers["x-ratelimit-limit"], &*reply.headers["x-ratelimit-remaining"]),
+        ("10", "19")
+    );
 }
 
 #[tokio::test]

@@ -26,15 +26,15 @@ async fn a_clients_key_never_goes_to_the_node() {
     let (client, key) = (world.client(), &world.key);
     let encoded = percent_encoded(key);
     let header = |name: &str, value: String| BTreeMap::from([(name.to_owned(), value)]);
-    let none = BTreeMap::new;
+    let bare = BTreeMap::new;
     let ways = [
-        (format!("/?api-key={key}"), none()),
-        (format!("/?api-key={encoded}&x={key}"), none()),
-        (format!("/v3/{key}"), none()),
-        (format!("/v3/{encoded}"), none()),
-        (format!("/sol/{key}"), none()),
-        (format!("/sol?api-key={key}"), none()),
-        (format!("/v1/solana/{key}"), none()),
+        (format!("/?api-key={key}"), bare()),
+        (format!("/?api-key={encoded}&x={key}"), bare()),
+        (format!("/v3/{key}"), bare()),
+        (format!("/v3/{encoded}"), bare()),
+        (format!("/sol/{key}"), bare()),
+        (format!("/sol?api-key={key}"), bare()),
+        (format!("/v1/solana/{key}"), bare()),
         ("/".to_owned(), header("authorization", format!("Bearer {key}"))),
         ("/sol".to_owned(), header("x-token", key.clone())),
         (format!("/?api-key={key}"), header("cookie", format!("key={key}"))),
@@ -46,7 +46,11 @@ async fn a_clients_key_never_goes_to_the_node() {
     let owner = vitrine_tests::assets::pubkey(900).to_string();
     for (path, headers) in &ways {
         let more = format!(r#"{{"jsonrpc":"2.0","id":"{key}","method":"getSlot","api-key":"{key}"}}"#);
-        let page = call(1, "getAssetsByOwner", json!([owner, null, null, null, null, null, { "showNativeBalance": true }]));
+        let page = call(
+            1,
+            "getAssetsByOwner",
+            json!([owner, null, null, null, null, null, { "showNativeBalance": true }]),
+        );
         for body in [more.clone(), format!("[{more},{more}]"), page] {
             let reply = client.send("POST", path, headers, Some(body)).await.unwrap();
             assert_eq!(reply.status, 200, "{path}: {}", reply.text);
@@ -66,7 +70,8 @@ async fn read_all(world: &World) -> String {
     let client = world.client();
     for path in world.doors() {
         for method in ["getSlot", "sendTransaction", "getHealth"] {
-            for body in [call(1, method, json!([])), format!("[{},{}]", call(1, method, json!([])), asset(2))] {
+            for body in [call(1, method, json!([])), format!("[{},{}]", call(1, method, json!([])), asset(2))]
+            {
                 let reply = client.post(&path, body).await;
                 write!(all, "{:?} {}", reply.headers, reply.text).unwrap();
             }
@@ -87,14 +92,20 @@ async fn the_key_of_the_nodes_url_never_comes_back() {
         Act::Status(401, refusal(&format!(r#"{{"code":-32401,"message":"unknown key {SECRET}"}}"#))),
         Act::Status(404, format!("nothing at /{SECRET}")),
         Act::Status(502, format!("<a href='http://node.test/?api-key={SECRET}'>")),
-        Act::Raw(format!("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/{SECRET}\r\ncontent-length: 0\r\n\r\n").into()),
+        Act::Raw(
+            format!(
+                "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/{SECRET}\r\ncontent-length: 0\r\n\r\n"
+            )
+            .into(),
+        ),
         Act::Raw(format!("{SECRET}\r\n\r\n").into_bytes()),
         Act::Raw(Vec::new()),
     ];
     let turn = std::sync::atomic::AtomicUsize::new(0);
-    let node =
-        Node::start(move |_| echo[turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % echo.len()].clone())
-            .await;
+    let node = Node::start(move |_| {
+        echo[turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % echo.len()].clone()
+    })
+    .await;
     let forms = [
         format!("http://{}/?api-key={SECRET}", node.address),
         format!("http://{}/{SECRET}/", node.address),
@@ -122,12 +133,14 @@ async fn the_key_of_the_nodes_url_never_comes_back() {
 async fn the_command_that_checks_a_configuration_shows_no_key() {
     let url = format!("https://u:{SECRET}@node.test:8899/{SECRET}?api-key={SECRET}");
     let output = Vitrine::new(&["config", "check"]).env("VITRINE_UPSTREAM_RPC_URL", &url).output();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && text.contains("https://node.test:8899 ("), "{text}");
     assert!(!text.contains(SECRET), "{text}");
     let url = format!("wss://node.test/{SECRET}");
     let output = Vitrine::new(&["config", "check"]).env("VITRINE_UPSTREAM_RPC_URL", &url).output();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && text.contains("upstream.rpc_url"), "{text}");
     assert!(!text.contains(SECRET), "{text}");
 }

@@ -30,7 +30,9 @@ async fn whatever_is_wrong_is_a_503_of_the_dialect() {
         "closes" => Act::Raw(Vec::new()),
         "no HTTP" => Act::Raw(b"SSH-2.0-x\r\n".to_vec()),
         "half a head" => Act::Raw(b"HTTP/1.1 200 OK\r\ncontent-le".to_vec()),
-        "half a body" => Act::Raw(b"HTTP/1.1 200 OK\r\ncontent-length: 40\r\n\r\n{\"jsonrpc\":\"2.0\",".to_vec()),
+        "half a body" => {
+            Act::Raw(b"HTTP/1.1 200 OK\r\ncontent-length: 40\r\n\r\n{\"jsonrpc\":\"2.0\",".to_vec())
+        }
         "hangs" => Act::Hold(answer("1")),
         "stalls" => Act::Stall(r#"{"jsonrpc":"2.0","res"#.to_owned()),
         "text" => Act::Answer("ok".to_owned()),
@@ -47,18 +49,46 @@ async fn whatever_is_wrong_is_a_503_of_the_dialect() {
     let world = World::new(&node, &settings).await;
     let client = world.client();
     let whats = [
-        "closes", "no HTTP", "half a head", "half a body", "hangs", "stalls", "text", "empty", "no answer",
-        "an array", "half JSON", "half an error", "long text", "301", "400", "401", "402", "403", "404", "407",
-        "429", "500", "502", "503", "504", "418",
+        "closes",
+        "no HTTP",
+        "half a head",
+        "half a body",
+        "hangs",
+        "stalls",
+        "text",
+        "empty",
+        "no answer",
+        "an array",
+        "half JSON",
+        "half an error",
+        "long text",
+        "301",
+        "400",
+        "401",
+        "402",
+        "403",
+        "404",
+        "407",
+        "429",
+        "500",
+        "502",
+        "503",
+        "504",
+        "418",
     ];
+    let mut number = 0;
+    let mut slot = |what: &str| {
+        number += 1;
+        call("i", "getSlot", json!([what, number]))
+    };
     for what in whats {
         for (dialect, path) in world.doors().iter().enumerate() {
             let start = Instant::now();
-            let reply = client.post(path, call("i", "getSlot", json!([what]))).await;
+            let reply = client.post(path, slot(what)).await;
             is_away(&reply, dialect);
             assert!(start.elapsed() < Duration::from_secs(3), "{what}: {:?}", start.elapsed());
             // As an entry of a batch, beside one of ours.
-            let batch = format!("[{},{}]", call("i", "getSlot", json!([what])), asset(2));
+            let batch = format!("[{},{}]", slot(what), asset(2));
             let reply = client.post(path, batch).await;
             let answers = reply.json();
             assert_eq!((reply.status.as_u16(), &answers[0]["error"]["code"]), (200, &json!(AWAY[dialect].0)));
@@ -66,8 +96,12 @@ async fn whatever_is_wrong_is_a_503_of_the_dialect() {
             assert!(answers[1].get("result").is_some(), "{what}: {answers}");
         }
     }
-    // Nothing was asked for twice.
-    assert_eq!(node.calls().len(), whats.len() * 6);
+    // Nothing was asked for twice; some of it not even once, for the node failed so often on end.
+    let mut asked: Vec<u64> = node.calls().iter().map(|call| call["params"][1].as_u64().unwrap()).collect();
+    let total = asked.len();
+    asked.sort_unstable();
+    asked.dedup();
+    assert!(asked.len() == total && total > whats.len() * 3, "{total}");
     assert_eq!(client.get("/ready").await.status, 200, "assets are served whatever the node does");
 }
 
@@ -167,14 +201,17 @@ async fn calls_under_way_end_before_the_server_does() {
         .into_iter()
         .map(|path| {
             let client = world.client();
-            tokio::spawn(async move { client.post(&path, call(1, "sendTransaction", json!([]))).await.json() })
+            tokio::spawn(
+                async move { client.post(&path, call(1, "sendTransaction", json!([]))).await.json() },
+            )
         })
         .collect();
     until("the node has them", async || node.calls().len() == 3).await;
     world.server.signal(Signal::TERM);
     let client = world.client();
     let health = std::collections::BTreeMap::new();
-    until("nobody is let in any more", async || client.send("GET", "/health", &health, None).await.is_err()).await;
+    until("nobody is let in any more", async || client.send("GET", "/health", &health, None).await.is_err())
+        .await;
     node.release(3);
     for answer in calls {
         assert_eq!(answer.await.unwrap()["result"], Value::from(1));
@@ -184,10 +221,9 @@ async fn calls_under_way_end_before_the_server_does() {
 
 #[tokio::test]
 async fn bodies_up_to_the_limit_pass() {
-    let node = Node::start(|request| {
-        Act::Answer(answer(&request["params"][0].as_str().unwrap().len().to_string()))
-    })
-    .await;
+    let node =
+        Node::start(|request| Act::Answer(answer(&request["params"][0].as_str().unwrap().len().to_string())))
+            .await;
     let world = World::new(&node, &[]).await;
     let empty = call(1, "sendTransaction", json!([""])).len();
     for (length, status) in [((1 << 20) - empty, 200), ((1 << 20) - empty + 1, 413)] {

@@ -28,6 +28,5 @@ fn parse(context: &Context<'_>) -> Result<Wanted, InvalidParams> {
         called: Some(ListKind::Authority),
         unverified: false,
         params: ListParams::parse(&args, context.dialect, strict)?,
-        owner: None,
     })
 }

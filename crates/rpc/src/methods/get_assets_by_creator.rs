@@ -37,6 +37,5 @@ fn parse(context: &Context<'_>) -> Result<Wanted, InvalidParams> {
         called: Some(ListKind::Creator),
         unverified: !args.flag("onlyVerified")?,
         params: ListParams::parse(&args, context.dialect, strict)?,
-        owner: None,
     })
 }

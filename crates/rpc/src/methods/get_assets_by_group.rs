@@ -27,7 +27,7 @@ fn parse(context: &Context<'_>) -> Result<Wanted, InvalidParams> {
     let (list, may_widen) = group(&args, context.dialect)?;
     let params = ListParams::parse(&args, context.dialect, strict)?;
     let unverified = may_widen && params.options.show_unverified_collections;
-    Ok(Wanted { list, called: Some(ListKind::Group), unverified, params, owner: None })
+    Ok(Wanted { list, called: Some(ListKind::Group), unverified, params })
 }
 
 /// The list behind a group, and whether it has unverified members to show.

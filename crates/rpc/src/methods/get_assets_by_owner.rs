@@ -1,9 +1,10 @@
 //! `getAssetsByOwner`: the assets that somebody has.
 
-use vitrine_model::ListKind;
+use vitrine_model::{ListKind, Pubkey};
 use vitrine_store::ListRef;
 
 use super::list::{self, Wanted};
+use super::native_balance;
 use crate::answer::Answer;
 use crate::dispatch::Context;
 use crate::error::{CallError, InvalidParams};
@@ -16,20 +17,16 @@ const FIELDS: [Field; 8] =
 
 /// Answers the method.
 pub(crate) async fn call(context: Context<'_>) -> Result<Answer, CallError> {
-    let wanted = parse(&context)?;
-    list::answer(&context, wanted).await
+    let (owner, params) = parse(&context)?;
+    let options = params.options;
+    // Everybody may own something: decisions.md 2, "owner without assets".
+    let list = ListRef::of(ListKind::Owner, owner);
+    let page = Box::pin(list::answer(&context, Wanted { list, called: None, unverified: false, params }));
+    native_balance::beside(&context, options.show_native_balance.then_some(owner), page).await
 }
 
-fn parse(context: &Context<'_>) -> Result<Wanted, InvalidParams> {
+fn parse(context: &Context<'_>) -> Result<(Pubkey, ListParams), InvalidParams> {
     let strict = context.app.settings.rpc.strict_params;
     let args = Args::parse(context.params, &FIELDS, strict)?;
-    let owner = args.pubkey("ownerAddress")?;
-    Ok(Wanted {
-        list: ListRef::of(ListKind::Owner, owner),
-        // Everybody may own something: decisions.md 2, "owner without assets".
-        called: None,
-        unverified: false,
-        params: ListParams::parse(&args, context.dialect, strict)?,
-        owner: Some(owner),
-    })
+    Ok((args.pubkey("ownerAddress")?, ListParams::parse(&args, context.dialect, strict)?))
 }

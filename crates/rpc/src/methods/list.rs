@@ -3,10 +3,9 @@
 use std::io::Write;
 use std::time::Instant;
 
-use vitrine_model::{ListKind, Pubkey};
+use vitrine_model::ListKind;
 use vitrine_store::{Display, ListPage, ListPlan, ListRef};
 
-use super::native_balance;
 use crate::answer::{Answer, Payload};
 use crate::cursor;
 use crate::dispatch::Context;
@@ -25,32 +24,20 @@ pub(super) struct Wanted {
     /// Whether unverified members stand in it too.
     pub(super) unverified: bool,
     pub(super) params: ListParams,
-    /// Whose lamports stand in the answer where `showNativeBalance` asks for them.
-    pub(super) owner: Option<Pubkey>,
 }
 
 /// Reads the page and renders the result.
 pub(super) async fn answer(context: &Context<'_>, wanted: Wanted) -> Result<Answer, CallError> {
     let plan = plan(context, &wanted);
-    let read = async {
-        let asked = Instant::now();
-        let page = context.app.store.list(&plan).await.map_err(too_large)?;
-        Ok::<_, CallError>((page, asked.elapsed()))
-    };
-    let owner = wanted.owner.filter(|_| wanted.params.options.show_native_balance);
-    let ((page, db), lamports) =
-        tokio::try_join!(read, async { Ok(native_balance::read(context, owner).await) })?;
+    let asked = Instant::now();
+    let page = context.app.store.list(&plan).await.map_err(too_large)?;
+    let db = asked.elapsed();
     let first = matches!(wanted.params.mode, Mode::Beginning | Mode::Page(1));
     if let (None, true, Some(called)) = (page.total, first, wanted.called) {
         unknown(context, called)?;
     }
     let rows = page.count;
-    let mut result = render(page, &wanted.params, context.dialect);
-    if let Some(lamports) = lamports {
-        result.push(native_balance::member(lamports));
-    }
-    result.push("}");
-    Ok(Answer { result, rows, db })
+    Ok(Answer { result: render(page, &wanted.params, context.dialect), rows, db })
 }
 
 /// What there is to be said of a list that never had an asset: in the Helius dialect, that it is unknown.
@@ -96,7 +83,7 @@ pub(super) fn too_large(error: vitrine_store::StoreError) -> CallError {
     }
 }
 
-/// The list envelope but for its last brace, in the order of providers.md 2.4; absent members are left out.
+/// The list envelope, in the order of providers.md 2.4; absent members are left out.
 fn render(page: ListPage, params: &ListParams, dialect: Dialect) -> Payload {
     let mut head = Vec::with_capacity(256);
     head.push(b'{');
@@ -129,7 +116,7 @@ fn render(page: ListPage, params: &ListParams, dialect: Dialect) -> Payload {
     head.extend_from_slice(b"\"items\":[");
     let mut result = Payload::from(head);
     result.extend(page.items);
-    result.push("]");
+    result.push("]}");
     result
 }
 

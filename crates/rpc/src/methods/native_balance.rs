@@ -2,12 +2,31 @@
 
 use vitrine_model::Pubkey;
 
+use crate::answer::Answer;
 use crate::dispatch::Context;
+use crate::error::CallError;
+use crate::upstream::Upstream;
 
-/// The owner's lamports, if somebody is to be told of and the upstream says. A page is worth more than its balance:
-/// without an answer in time there is none.
-pub(super) async fn read(context: &Context<'_>, owner: Option<Pubkey>) -> Option<u64> {
-    let (upstream, owner) = (context.app.upstream.as_ref()?, owner?);
+/// A page with the balance of this owner, if one is named: both are asked for at the same time. A page is worth more
+/// than its balance: where the upstream does not tell it in time, the page comes without.
+pub(super) async fn beside(
+    context: &Context<'_>,
+    owner: Option<Pubkey>,
+    page: impl Future<Output = Result<Answer, CallError>>,
+) -> Result<Answer, CallError> {
+    let (Some(upstream), Some(owner)) = (&context.app.upstream, owner) else { return page.await };
+    let told = Box::pin(lamports(upstream, owner));
+    let (mut answer, lamports) = tokio::try_join!(page, async { Ok(told.await) })?;
+    if let Some(lamports) = lamports {
+        // No price is known here, and 0 says so: a client with types cannot do without the numbers (decision 18).
+        let member =
+            format!(r#","nativeBalance":{{"lamports":{lamports},"price_per_sol":0.0,"total_price":0.0}}"#);
+        answer.result.extend_object(&member);
+    }
+    Ok(answer)
+}
+
+async fn lamports(upstream: &Upstream, owner: Pubkey) -> Option<u64> {
     match upstream.balance(&owner).await {
         Ok(lamports) => Some(lamports),
         Err(cause) => {
@@ -15,10 +34,4 @@ pub(super) async fn read(context: &Context<'_>, owner: Option<Pubkey>) -> Option
             None
         }
     }
-}
-
-/// The member of a list's result, with the comma before it. No price is known here, and 0 says so: clients with
-/// types of their own cannot do without the numbers (decision 18).
-pub(super) fn member(lamports: u64) -> String {
-    format!(r#","nativeBalance":{{"lamports":{lamports},"price_per_sol":0.0,"total_price":0.0}}"#)
 }

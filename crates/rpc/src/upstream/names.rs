@@ -98,7 +98,9 @@ mod tests {
         for method in ["sendTransaction", "sendBundle", "sendRawTransaction", "requestAirdrop"] {
             assert_eq!(category(method), Category::SolSendTx, "{method}");
         }
-        for method in ["getBalance", "simulateTransaction", "simulateBundle", "getHealth", "accountSubscribe", ""] {
+        for method in
+            ["getBalance", "simulateTransaction", "simulateBundle", "getHealth", "accountSubscribe", ""]
+        {
             assert_eq!(category(method), Category::SolReadRpc, "{method}");
         }
     }

@@ -63,7 +63,8 @@ mod tests {
         assert_eq!(read(r#"{"jsonrpc":"2.0","result":{"a": 1.50},"id":1}"#), result(r#"{"a": 1.50}"#));
         assert_eq!(read(r#"{"result":null}"#), result("null"));
         assert_eq!(read(r#"{"result":1,"error":null}"#), result("1"));
-        let object = r#"{"code":-32002,"message":"Transaction simulation failed","data":{"logs":[ ]},"more":1}"#;
+        let object =
+            r#"{"code":-32002,"message":"Transaction simulation failed","data":{"logs":[ ]},"more":1}"#;
         assert_eq!(read(&format!(r#"{{"error":{object},"id":1}}"#)), error(object));
         assert_eq!(read(&format!(r#"{{"result":null,"error":{object}}}"#)), error(object));
     }

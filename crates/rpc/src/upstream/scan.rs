@@ -129,8 +129,7 @@ impl ResultScan {
                     self.result = Progress::Here;
                 }
             }
-            (Place::Value, b'"') => self.place = Place::Text,
-            (Place::TextEscape, _) => self.place = Place::Text,
+            (Place::Value, b'"') | (Place::TextEscape, _) => self.place = Place::Text,
             (Place::Value, b'{' | b'[') => self.depth += 1,
             (Place::Value, b',') if self.depth == 1 => self.end_member(Place::Member),
             (Place::Value, b'}') if self.depth == 1 => self.end_member(Place::End),

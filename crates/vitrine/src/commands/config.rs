@@ -93,7 +93,9 @@ fn upstream(url: &str) -> String {
         return "none: other methods than ours are unknown".to_owned();
     }
     match Url::parse(url) {
-        Ok(url) => format!("{} (what stands behind the host is not shown)", url.origin().ascii_serialization()),
+        Ok(url) => {
+            format!("{} (what stands behind the host is not shown)", url.origin().ascii_serialization())
+        }
         Err(_) => "unreadable".to_owned(),
     }
 }
