@@ -4,13 +4,16 @@
 //! asset's change of each, a [`Batch`] keeps the last change of each asset, and [`import()`] runs all of that side by
 //! side and writes batch after batch.
 //!
-//! [`decode`] reads what programs write to the chain.
+//! [`decode`] reads what programs write to the chain, and [`normalise`] says what of it is stored and what assets it makes.
+//! [`verify`] holds a database against itself.
 
 mod batch;
 pub mod decode;
 mod import;
+pub mod normalise;
 mod parse;
 pub mod source;
+pub mod verify;
 
 pub use batch::{Batch, BatchLimits, FullBatch};
 pub use import::{Event, ImportError, ImportOptions, Summary, import};

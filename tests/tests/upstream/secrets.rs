@@ -115,7 +115,11 @@ async fn the_key_of_the_nodes_url_never_comes_back() {
         format!("https://{}/{SECRET}", node.address),
     ];
     for url in &forms {
-        let settings = [("VITRINE_LOG_FILTER", "trace"), ("VITRINE_UPSTREAM_PAUSE_MS", "1")];
+        let settings = [
+            ("VITRINE_LOG_FILTER", "trace"),
+            ("VITRINE_UPSTREAM_PAUSE_MS", "1"),
+            ("VITRINE_UPSTREAM_CONNECT_TIMEOUT_MS", "100"),
+        ];
         let mut world = World::at(url, &settings).await;
         let read = read_all(&world).await;
         assert!(!read.contains(SECRET), "{url}: {read}");
