@@ -1,6 +1,6 @@
 -- Trees of compressed assets: every change that was seen, and the newest hash of each node.
 
--- A tree. Its row is locked while its changes are written.
+-- A tree.
 CREATE TABLE IF NOT EXISTS tree (
     tree    bytea    NOT NULL PRIMARY KEY CHECK (octet_length(tree) = 32),
     -- The compression program that keeps it.

@@ -7,19 +7,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use vitrine_tests::client::make_key;
-use vitrine_tests::{Database, Server, Vitrine};
+use vitrine_tests::{Database, Server, Vitrine, chain};
 
 /// A folder of the repository.
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// A server on the shipped sample, its database, and a key.
+/// A server on the shipped sample and what the chain is like around it, its database, and a key.
 async fn sample_server() -> (Server, Database, String) {
     let database = Database::new().await;
     let sample = folder("../crates/vitrine/sample/assets.ndjson");
     let imported = Vitrine::new(&["import"]).arg(sample).on(&database).output();
     assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+    let on_chain = chain::read(&folder("clients/chain.json"));
+    chain::write(&mut database.connect().await, &on_chain).await;
     let store = database.store();
     // No tier with a rate: how often a key may call is not what clients are asked about.
     let (key, _) = make_key(&store, "enterprise", None).await;

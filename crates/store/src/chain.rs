@@ -4,6 +4,8 @@
 
 use vitrine_model::{Pubkey, Slot};
 
+use crate::AssetChange;
+
 /// What an account is. The numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(i16)]
@@ -30,6 +32,25 @@ pub enum AccountKind {
     AgentIdentity = 9,
 }
 
+impl AccountKind {
+    /// The kind that is stored as this number.
+    pub(crate) const fn from_code(code: i16) -> Option<Self> {
+        Some(match code {
+            0 => Self::Unknown,
+            1 => Self::Token,
+            2 => Self::Mint,
+            3 => Self::Metadata,
+            4 => Self::Edition,
+            5 => Self::CoreAsset,
+            6 => Self::CoreCollection,
+            7 => Self::CoreGroup,
+            8 => Self::Inscription,
+            9 => Self::AgentIdentity,
+            _ => return None,
+        })
+    }
+}
+
 /// An account, as one update told of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountSeen {
@@ -49,6 +70,24 @@ pub struct AccountSeen {
     pub tells_of: Vec<Pubkey>,
 }
 
+impl AccountSeen {
+    /// The collection of MPL Core that it is a member of.
+    pub(crate) fn collection(&self) -> Option<Pubkey> {
+        match self.content {
+            AccountContent::Data { tie: Some(CoreTie::Member { collection }), .. } => Some(collection),
+            _ => None,
+        }
+    }
+
+    /// Who may change the collection of MPL Core that it is.
+    pub(crate) fn authority(&self) -> Option<Pubkey> {
+        match self.content {
+            AccountContent::Data { tie: Some(CoreTie::Collection { authority }), .. } => Some(authority),
+            _ => None,
+        }
+    }
+}
+
 /// What an account holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountContent {
@@ -62,8 +101,45 @@ pub enum AccountContent {
         program: Pubkey,
         /// The bytes.
         data: Vec<u8>,
-        /// Of an edition: the address of its master edition, and its number.
-        edition: Option<(Pubkey, u64)>,
+        /// What an edition is; none for all else.
+        edition: Option<Edition>,
+        /// What ties it to other accounts of MPL Core; none for all else.
+        tie: Option<CoreTie>,
+    },
+}
+
+/// What ties an asset of MPL Core to its collection: the authority of the collection is the asset's. An asset is made
+/// anew when the authority that its collection's account names becomes another one, or is seen for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CoreTie {
+    /// An asset that is in a collection.
+    Member {
+        /// The collection's address.
+        collection: Pubkey,
+    },
+    /// A collection.
+    Collection {
+        /// Who may change it and its members.
+        authority: Pubkey,
+    },
+}
+
+/// An edition of Token Metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edition {
+    /// What prints are made of.
+    Master {
+        /// How many there are.
+        supply: u64,
+        /// How many there may be; none: as many as somebody likes.
+        max_supply: Option<u64>,
+    },
+    /// A print.
+    Print {
+        /// The address of its master edition.
+        parent: Pubkey,
+        /// Its number, from 1.
+        number: u64,
     },
 }
 
@@ -82,6 +158,8 @@ pub struct TokenAccount {
     pub delegated_amount: u64,
     /// Whether it cannot be moved.
     pub frozen: bool,
+    /// Who may close it beside its owner.
+    pub close_authority: Option<Pubkey>,
     /// Its extensions as JSON.
     pub extensions: Option<String>,
 }
@@ -91,12 +169,14 @@ pub struct TokenAccount {
 pub struct AssetSources {
     /// The asset.
     pub id: Pubkey,
-    /// The lowest slot in which anything of it was seen.
+    /// The lowest slot in which anything of it was seen but token accounts and the ends of accounts.
     pub slot_created: Slot,
     /// Its accounts but for token accounts, in the order of their addresses; closed ones too.
     pub accounts: Vec<SourceAccount>,
     /// The token account that holds some of it and was updated last.
     pub holder: Option<Holder>,
+    /// Who may change the collection of MPL Core that its account is tied to ([`CoreTie`]); none where that was not seen.
+    pub collection_authority: Option<Pubkey>,
     /// The changes of its leaf that are understood, in the order of `seq`.
     pub leaf: Vec<LeafChange>,
     /// Its events that changed no tree, in the order of slot, signature and position.
@@ -114,7 +194,10 @@ pub struct SourceAccount {
     pub kind: AccountKind,
     /// The slot of its newest update.
     pub slot: Slot,
-    /// The program and the bytes; none where it was closed.
+    /// Whether that update closed it.
+    pub closed: bool,
+    /// The program and the bytes of the newest update that had any: of a closed account its last ones. None where no such
+    /// update was seen.
     pub data: Option<(Pubkey, Vec<u8>)>,
 }
 
@@ -165,6 +248,21 @@ pub struct Document {
     /// JSON as it came.
     pub body: String,
 }
+
+/// An asset, made of its sources.
+#[derive(Debug, Clone)]
+pub struct Composed {
+    /// What is written of it. It stands for what was written before, whatever the slots of the two.
+    pub change: AssetChange,
+    /// Whether who holds some of it may be its owner: false for a mint with decimals, which never lose them. The token
+    /// accounts of such a mint are no part of it, and their updates leave it alone.
+    pub single: bool,
+    /// Where its off-chain document is.
+    pub json_uri: Option<String>,
+}
+
+/// Makes an asset of its sources; none where nothing is to be shown of it. Pure, so that whoever does it gets the same.
+pub type Compose<'a> = &'a (dyn Fn(&AssetSources) -> Option<Composed> + Sync);
 
 /// A change of a tree, as a transaction logged it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,6 +321,10 @@ pub struct DeadLetter {
     pub input: String,
 }
 
+/// Names a dead letter: SHA-256 of its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LetterId(pub(crate) [u8; 32]);
+
 /// What a batch tells of the chain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChainBatch {
@@ -234,6 +336,8 @@ pub struct ChainBatch {
     pub leaf_events: Vec<LeafEventSeen>,
     /// What could not be decoded.
     pub dead_letters: Vec<DeadLetter>,
+    /// Inputs that were dead letters and are none any more: what they tell is in this batch.
+    pub settled: Vec<LetterId>,
     /// Up to where the source is wholly read with this batch.
     pub watermark: Option<Slot>,
 }

@@ -14,13 +14,16 @@ mod pool;
 mod positions;
 mod read;
 mod reads;
+mod search;
 mod settings;
 mod status;
+mod verify;
 mod write;
 
 pub use chain::{
-    AccountContent, AccountKind, AccountSeen, AssetSources, ChainBatch, DeadLetter, Document, Holder,
-    LeafChange, LeafEvent, LeafEventSeen, SourceAccount, TokenAccount, TreeChange,
+    AccountContent, AccountKind, AccountSeen, AssetSources, ChainBatch, Compose, Composed, CoreTie,
+    DeadLetter, Document, Edition, Holder, LeafChange, LeafEvent, LeafEventSeen, LetterId, SourceAccount,
+    TokenAccount, TreeChange,
 };
 pub use chain_plan::{
     ChangePlace, ChangesPlan, EditionPlace, EditionsPlan, Holding, LeafRef, SignaturesPlan,
@@ -38,8 +41,14 @@ pub use read::editions::{EditionRow, Editions, MasterEdition};
 pub use read::list::{ListPage, statements};
 pub use read::proofs::{Proof, Proofs};
 pub use read::sample::statement as sample_statement;
+pub use read::search::{statements as search_statements, types as search_types};
 pub use read::signatures::{LeafSignature, Signatures};
 pub use read::token_accounts::{TokenAccountRow, TokenAccounts};
+pub use search::{Conditions, Filter, Holdings, SearchPlan, SlotRange};
 pub use settings::{CacheSettings, DatabaseSettings};
 pub use status::Status;
-pub use write::{AssetChange, Written};
+pub use verify::statements as verify_statements;
+pub use verify::{
+    Columns, Contradiction, Gap, Snapshot, StoredAsset, StoredChainAsset, StoredNode, StoredTree,
+};
+pub use write::{AssetChange, ChainWritten, DueDocument, Kept, StoredLetter, Written};

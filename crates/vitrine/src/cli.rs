@@ -68,6 +68,11 @@ mod tests {
             "migrate",
             "import a.json b.ndjson.gz --strict --rejects r.ndjson",
             "import -",
+            "ingest a.ndjson b.ndjson.zst --rejects r.ndjson",
+            "ingest -",
+            "ingest --retry-dead-letters",
+            "verify",
+            "verify --json",
             "keys create --tier basic --name n --expires 2030-01-01T00:00:00Z --json",
             "keys list --json",
             "keys revoke 1",
@@ -90,12 +95,16 @@ mod tests {
             "",
             "nonsense",
             "import",
+            "ingest",
+            "ingest a.ndjson --retry-dead-letters",
             "keys create",
             "keys revoke x",
             "serve --listen nowhere",
             "up --smaple",
             "verify --against nowhere",
             "verify --against http://127.0.0.1:1/ --methods getBalance",
+            "verify --against http://127.0.0.1:1/ --json",
+            "verify --seed 7",
         ] {
             let words = ["vitrine"].into_iter().chain(line.split_whitespace());
             let error = Cli::try_parse_from(words).expect_err(line);

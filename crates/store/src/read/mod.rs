@@ -11,12 +11,15 @@ pub(crate) mod assets;
 pub(crate) mod body;
 pub(crate) mod changes;
 pub(crate) mod editions;
+mod lead;
 pub(crate) mod list;
 pub(crate) mod list_sql;
-mod members;
+pub(crate) mod members;
 pub(crate) mod places;
 pub(crate) mod proofs;
 pub(crate) mod sample;
+pub(crate) mod search;
+mod search_sql;
 pub(crate) mod signatures;
 pub(crate) mod token_accounts;
 mod walk;
@@ -32,6 +35,7 @@ pub fn chain_statements() -> Vec<(String, &'static str)> {
         token_accounts::statements(),
         editions::statements(),
         changes::statements(),
+        crate::write::source_statements(),
     ]
     .concat()
 }

@@ -3,6 +3,7 @@
 pub(crate) mod config;
 pub(crate) mod healthcheck;
 mod import;
+mod ingest;
 mod keys;
 mod migrate;
 mod serve;
@@ -39,15 +40,20 @@ pub(crate) enum Command {
     /// A FILE holds an asset a line (NDJSON), an array of assets, or a saved response of a DAS list method; it
     /// may be compressed with gzip or zstd. A line that is no asset is reported and left out.
     Import(import::Args),
+    /// Index what the chain said: accounts and transactions
+    ///
+    /// A FILE holds a JSON object a line, {"account": …} or {"transaction": …}, in the encodings of Solana's RPC; it may be
+    /// compressed with gzip or zstd. The order of the lines does not matter, and to ingest one twice changes nothing.
+    Ingest(ingest::Args),
+    /// Check the database against itself: lists and totals, bodies, trees; or this server against another one
+    ///
+    /// It reads everything and changes nothing. Faults make it fail; changes of trees that were never seen are warnings.
+    /// With --against, random questions are put to both servers, and an answer that differs makes it fail.
+    Verify(verify::Args),
     /// Create, list and revoke API keys
     Keys(keys::Args),
     /// Print or check the configuration
     Config(config::Args),
-    /// Ask this server and another one the same questions, and tell where their answers differ
-    ///
-    /// The questions are random, about assets of the database; the same seed asks the same ones. Exit code 1 where an
-    /// answer differs, or a server gives none.
-    Verify(verify::Args),
     /// Ask the server that runs here whether it is ready (for containers)
     Healthcheck,
 }
@@ -103,7 +109,7 @@ impl Command {
 
     /// Whether it answers a question and ends.
     pub(crate) fn is_short(&self) -> bool {
-        matches!(self, Self::Migrate | Self::Keys(_) | Self::Import(_) | Self::Verify(_))
+        matches!(self, Self::Migrate | Self::Keys(_) | Self::Import(_) | Self::Ingest(_) | Self::Verify(_))
     }
 
     /// Does it.
@@ -113,8 +119,9 @@ impl Command {
             Self::Serve(args) => serve::run(&args, context).await,
             Self::Migrate => migrate::run(context).await,
             Self::Import(args) => import::run(&args, context).await,
-            Self::Keys(args) => keys::run(args, context).await,
+            Self::Ingest(args) => ingest::run(&args, context).await,
             Self::Verify(args) => verify::run(&args, context).await,
+            Self::Keys(args) => keys::run(args, context).await,
             // Done before the configuration was loaded, and before there was a runtime.
             Self::Config(_) | Self::Healthcheck => Ok(ExitCode::SUCCESS),
         }

@@ -1,5 +1,6 @@
 //! The metadata of a leaf: `MetadataArgs` of version 1, `MetadataArgsV2` of version 2, and `UpdateArgs`.
 
+use serde::{Deserialize, Serialize};
 use vitrine_model::Pubkey;
 
 use super::super::Reason;
@@ -74,7 +75,7 @@ pub struct Uses {
 }
 
 /// What a use of an asset does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UseMethod {
     /// It burns the asset.
     Burn,
@@ -288,6 +289,17 @@ impl Creator {
         bytes[..32].copy_from_slice(self.address.as_bytes());
         bytes[32..].copy_from_slice(&[self.verified.into(), self.share]);
         bytes
+    }
+}
+
+impl UseMethod {
+    /// Its name in the program.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Burn => "Burn",
+            Self::Multiple => "Multiple",
+            Self::Single => "Single",
+        }
     }
 }
 

@@ -10,8 +10,10 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Map, Value};
 use url::Url;
+use vitrine_compare::{
+    Difference, Endpoint, Finding, METHODS, Options, Summary, Tolerances, compare_servers,
+};
 use vitrine_model::Pubkey;
-use vitrine_verify::{Difference, Endpoint, Finding, METHODS, Options, Summary, Tolerances, compare_servers};
 
 use super::super::{Context, UsageError, print, up::reachable};
 use super::Args;
@@ -139,7 +141,7 @@ fn summary_text(summary: &Summary, tolerances: &Tolerances) -> String {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use vitrine_verify::Question;
+    use vitrine_compare::Question;
 
     use super::*;
 
