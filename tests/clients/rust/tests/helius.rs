@@ -6,7 +6,9 @@ use helius::Helius;
 use helius::error::HeliusError;
 use helius::types::{
     Asset, AssetList, AssetSortBy, AssetSortDirection, AssetSorting, DisplayOptions, GetAsset, GetAssetBatch,
-    GetAssetOptions, GetAssetsByAuthority, GetAssetsByCreator, GetAssetsByGroup, GetAssetsByOwner,
+    GetAssetOptions, GetAssetProof, GetAssetProofBatch, GetAssetSignatures, GetAssetsByAuthority,
+    GetAssetsByCreator, GetAssetsByGroup, GetAssetsByOwner, GetNftEditions, GetTokenAccounts, Interface,
+    SearchAssets,
 };
 use serde_json::{Value, json};
 
@@ -259,4 +261,120 @@ async fn a_sorted_list_with_its_grand_total() {
     let ids: Vec<&String> = found.items.iter().map(|asset| &asset.id).collect();
     let first: Vec<&String> = expected.iter().take(5).map(|(_, _, id)| id).collect();
     assert_eq!(ids, first);
+}
+
+fn chain() -> Value {
+    serde_json::from_str(include_str!("../../chain.json")).unwrap()
+}
+
+/// Compressed assets that are leaves of the tree.
+fn leaves() -> Vec<Value> {
+    let changes = chain()["trees"][0]["changes"].as_array().unwrap().clone();
+    let is_leaf = |asset: &Value| changes.iter().any(|change| change["asset"] == asset["id"]);
+    sample().into_iter().filter(is_leaf).collect()
+}
+
+#[tokio::test]
+async fn get_asset_proof_and_get_asset_proof_batch() {
+    let rpc = client().rpc();
+    let leaves = leaves();
+    assert!(leaves.len() > 3);
+    let id = |asset: &Value| asset["id"].as_str().unwrap().to_owned();
+    let mut ids: Vec<String> = leaves.iter().map(id).collect();
+    ids.push(UNKNOWN.to_owned());
+    let batch = rpc.get_asset_proof_batch(GetAssetProofBatch { ids }).await.unwrap();
+    assert!(batch[UNKNOWN].is_none());
+    for asset in &leaves {
+        let alone = rpc.get_asset_proof(GetAssetProof { id: id(asset) }).await.unwrap().unwrap();
+        let of_batch = batch[&id(asset)].as_ref().unwrap();
+        for proof in [&alone, of_batch] {
+            let leaf_id = asset["compression"]["leaf_id"].as_i64().unwrap();
+            assert_eq!(asset["compression"]["asset_hash"], proof.leaf);
+            assert_eq!(asset["compression"]["tree"], proof.tree_id);
+            assert_eq!((i64::from(proof.node_index), proof.proof.len()), (32 + leaf_id, 5));
+        }
+        assert_eq!((&alone.root, &alone.proof), (&of_batch.root, &of_batch.proof));
+    }
+}
+
+#[tokio::test]
+async fn search_assets() {
+    let rpc = client().rpc();
+    let read = async |limit, place: Place| {
+        let Place { page, cursor, before, after } = place;
+        let asked = SearchAssets {
+            owner_address: Some(OWNER.to_owned()),
+            interface: Some(Interface::V1NFT),
+            limit: Some(limit),
+            page: (page > 0).then_some(page),
+            cursor,
+            before,
+            after,
+            ..SearchAssets::default()
+        };
+        rpc.search_assets(asked).await
+    };
+    let is_member = |asset: &Value| asset["ownership"]["owner"] == OWNER && asset["interface"] == "V1_NFT";
+    walk_in_every_way(read, &list(is_member)).await;
+}
+
+#[tokio::test]
+async fn get_signatures_for_asset() {
+    let changes = chain()["trees"][0]["changes"].as_array().unwrap().clone();
+    let moved = changes.last().unwrap()["asset"].as_str().unwrap().to_owned();
+    let asked =
+        GetAssetSignatures { id: Some(moved.clone()), page: Some(1), ..GetAssetSignatures::default() };
+    let found = client().rpc().get_signatures_for_asset(asked).await.unwrap();
+    let expected: Vec<(String, String)> = changes
+        .iter()
+        .rev()
+        .filter(|change| change["asset"] == json!(moved))
+        .map(|change| {
+            let byte = u8::try_from(change["signature"].as_u64().unwrap()).unwrap();
+            (bs58::encode([byte; 64]).into_string(), change["instruction"].as_str().unwrap().to_owned())
+        })
+        .collect();
+    assert_eq!(expected.len(), 3);
+    assert_eq!(found.items, expected);
+}
+
+#[tokio::test]
+async fn get_token_accounts() {
+    let asked = GetTokenAccounts { owner: Some(OWNER.to_owned()), ..GetTokenAccounts::default() };
+    let found = client().rpc().get_token_accounts(asked).await.unwrap();
+    let chain = chain();
+    let held: Vec<&Value> = chain["token_accounts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|account| account["owner"] == OWNER && account["amount"] != 0)
+        .collect();
+    assert_eq!(found.token_accounts.len(), held.len());
+    for account in held {
+        let told = found.token_accounts.iter().find(|told| account["address"] == told.address).unwrap();
+        assert_eq!(account["mint"].as_str(), told.mint.as_deref());
+        assert_eq!(account["amount"].as_u64(), told.amount);
+        assert_eq!(account["delegate"].as_str(), told.delegate.as_deref());
+        assert_eq!(account["frozen"].as_bool().unwrap_or_default(), told.frozen);
+    }
+}
+
+#[tokio::test]
+async fn get_nft_editions() {
+    let chain = chain();
+    let master = &chain["master_editions"][0];
+    let mint = master["mint"].as_str().unwrap().to_owned();
+    let asked = GetNftEditions { mint: Some(mint), page: Some(1), limit: Some(10) };
+    let found = client().rpc().get_nft_editions(asked).await.unwrap();
+    assert_eq!(master["address"], found.master_edition_address);
+    assert_eq!(
+        (Some(found.supply), found.max_supply),
+        (master["supply"].as_u64(), master["max_supply"].as_u64())
+    );
+    let told: Vec<Value> = found
+        .editions
+        .iter()
+        .map(|edition| json!({ "address": edition.edition_address, "mint": edition.mint, "number": edition.edition, "parent": master["address"] }))
+        .collect();
+    assert_eq!(json!(told), chain["editions"]);
 }
