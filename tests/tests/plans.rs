@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 use vitrine_model::Pubkey;
-use vitrine_store::{READ_SESSION, asset_statements, chain_statements, statements};
+use vitrine_store::{READ_SESSION, asset_statements, chain_statements, statements, verify_statements};
 use vitrine_tests::assets::{self, pubkey};
 use vitrine_tests::explain::{explain, hex, whole};
 use vitrine_tests::{AssetSpec, Database};
@@ -45,6 +45,9 @@ fn golden_sql() {
         insta::assert_snapshot!(name, sql);
     }
     for (name, sql) in chain_statements() {
+        insta::assert_snapshot!(name, sql);
+    }
+    for (name, sql) in verify_statements() {
         insta::assert_snapshot!(name, sql);
     }
 }
