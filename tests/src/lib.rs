@@ -7,6 +7,7 @@ pub mod case;
 pub mod chain;
 pub mod client;
 pub mod consistency;
+pub mod explain;
 pub mod node;
 #[cfg(target_os = "linux")]
 pub mod own_postgres;
