@@ -4,10 +4,11 @@
 //! asset's change of each, a [`Batch`] keeps the last change of each asset, and [`import()`] runs all of that side by
 //! side and writes batch after batch.
 //!
-//! [`decode`] reads what programs write to the chain.
+//! [`decode`] reads what programs write to the chain, [`fetch`] what assets name outside of it.
 
 mod batch;
 pub mod decode;
+pub mod fetch;
 mod import;
 mod parse;
 pub mod source;

@@ -24,7 +24,8 @@ use crate::source::{BadRecord, Input, Progress, ReadError, Source};
 use in_flight::InFlight;
 use reader::Part;
 use rejects::Rejects;
-use writer::{Outcome, cancelled};
+use writer::Outcome;
+pub(crate) use writer::cancelled;
 
 /// How to import.
 #[derive(Clone, Debug)]

@@ -68,7 +68,7 @@ pub(super) async fn retry<T, E: fmt::Display, F: Future<Output = Result<T, E>>>(
 }
 
 /// Ends when `cancel` becomes true; never, when nobody is left to set it.
-pub(super) async fn cancelled(cancel: &mut watch::Receiver<bool>) {
+pub(crate) async fn cancelled(cancel: &mut watch::Receiver<bool>) {
     if cancel.wait_for(|cancelled| *cancelled).await.is_err() {
         std::future::pending::<()>().await;
     }
