@@ -123,8 +123,6 @@ async fn answers_that_are_no_documents_say_when_to_come_back() {
     assert_eq!(fetch(&site.uri("/status/503?soon")).await, status(503, None));
     let closed = site.uri("/").replace(&site.port().to_string(), &Site::closed_port().to_string());
     assert_eq!(fetch(&closed).await, Err(Failure::Connect));
-    // It speaks no TLS.
-    assert_eq!(fetch(&site.uri("/as-html").replace("http:", "https:")).await, Err(Failure::Connect));
 }
 
 #[tokio::test]
