@@ -1,6 +1,6 @@
 -- Trees of compressed assets: every change that was seen, and the newest hash of each node.
 
--- A tree. Its row is locked while its changes are written.
+-- A tree.
 CREATE TABLE IF NOT EXISTS tree (
     tree    bytea    NOT NULL PRIMARY KEY CHECK (octet_length(tree) = 32),
     -- The compression program that keeps it.
@@ -26,9 +26,9 @@ CREATE TABLE IF NOT EXISTS tree_change (
     event       text,
     PRIMARY KEY (tree, seq)
 );
--- Serves: an asset's events, and getAssetSignatures by id.
+-- Serves: an asset's events, and its leaf, for getAssetProof and getAssetSignatures by id.
 CREATE INDEX IF NOT EXISTS tree_change_asset ON tree_change (asset_id, seq) WHERE asset_id IS NOT NULL;
--- Serves: getAssetSignatures by tree and leaf index.
+-- Serves: getAssetSignatures, the changes of a leaf.
 CREATE INDEX IF NOT EXISTS tree_change_leaf ON tree_change (tree, leaf_index, seq);
 
 -- Events of compressed assets that change no tree, as decompressions. They are a set, too.

@@ -92,10 +92,7 @@ pub(crate) fn check(body: &[u8], expected: &Expected, data: Data) -> Result<Head
         line.clear();
         data.write(member.index, 0, &mut line);
         let wanted: Value = serde_json::from_slice(&line)?;
-        ensure!(item["id"] == wanted["id"], "item {place} is {} and must be {}", item["id"], wanted["id"]);
-        if *item != wanted {
-            bail!("item {place}, {}: {}", item["id"], difference(item, &wanted));
-        }
+        check_item(item, &wanted).with_context(|| format!("item {place}"))?;
     }
     let wanted: Vec<[u8; 32]> = expected.members.iter().map(|member| member.id).collect();
     let head = check_ids(body, &wanted)?;
@@ -103,6 +100,13 @@ pub(crate) fn check(body: &[u8], expected: &Expected, data: Data) -> Result<Head
     let (told, real) = (head.grand_total, expected.grand_total);
     ensure!(told == real, "grand_total says {told:?} and must be {real:?}");
     Ok(head)
+}
+
+/// Compares an asset with what it must be, to its last member.
+pub(crate) fn check_item(item: &Value, wanted: &Value) -> Result<()> {
+    ensure!(item["id"] == wanted["id"], "it is {} and must be {}", item["id"], wanted["id"]);
+    ensure!(item == wanted, "{}: {}", item["id"], difference(item, wanted));
+    Ok(())
 }
 
 /// The members of an object in which it differs.
@@ -184,14 +188,14 @@ mod tests {
         let changed =
             String::from_utf8(page(data, &members, 10)).unwrap().replacen("\"share\":100", "\"share\":99", 1);
         for (body, told) in [
-            (page(data, &swapped, 10), "item 3 is"),
-            (page(data, &doubled, 10), "item 5 is"),
+            (page(data, &swapped, 10), "item 3: it is"),
+            (page(data, &doubled, 10), "item 5: it is"),
             (page(data, &members[..9], 9), "9 items instead of 10"),
             (page(data, &members, 9), "total says 9"),
             (changed.into_bytes(), "creators is"),
             (br#"{"jsonrpc":"2.0","error":{"code":-32000},"id":1}"#.to_vec(), "no result"),
         ] {
-            let error = check(&body, &expected, data).unwrap_err().to_string();
+            let error = format!("{:#}", check(&body, &expected, data).unwrap_err());
             assert!(error.contains(told), "{error}");
         }
         for wrong in [Expected { limit: 11, ..expected.clone() }, Expected { grand_total: None, ..expected }]

@@ -100,6 +100,7 @@ async fn measure(bench: &mut Bench) -> Result<()> {
     let empty = bench.launcher.null_server().await?;
     let site = Site::open(bench, data, database.clone(), &lists(data)).await?;
     rounds::run(bench, &site, &empty).await?;
+    figures::by_id::run(bench, &site, &empty).await?;
     figures::walks::run(bench, &site).await?;
     figures::jumps::run(bench, &site).await?;
     figures::sizes::run(bench, &site, &empty).await?;

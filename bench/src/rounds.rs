@@ -93,7 +93,7 @@ pub(crate) fn spec(
 }
 
 /// A sample for somebody who watches.
-fn line(sample: &Sample) -> String {
+pub(crate) fn line(sample: &Sample) -> String {
     let p50 = sample.p50_ms.unwrap_or(sample.mean_ms);
     format!(
         "{:>8}/s  {:>7} ms  CPU ms a call: server {}, Postgres {}, client {}",

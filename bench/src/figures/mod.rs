@@ -1,5 +1,6 @@
 //! Figures that are no closed loop on a page: one a file.
 
+pub(crate) mod by_id;
 pub(crate) mod cold_start;
 pub(crate) mod import;
 pub(crate) mod jumps;

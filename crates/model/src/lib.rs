@@ -3,7 +3,7 @@
 //! One asset goes through this crate in this order: [`Asset::from_das`] reads the JSON that some DAS server
 //! answered, [`Asset::facts`] says what to filter by and which lists it belongs to, [`Asset::render`] makes the
 //! bytes of its default answer once, and [`splice()`] adds what a caller's display options ask for to those bytes
-//! on each read, without parsing them.
+//! on each read, without parsing them. [`merkle`] is what proofs of compressed assets are hashed with.
 
 mod asset;
 mod collection;
@@ -13,11 +13,14 @@ mod field;
 mod grouping;
 mod json;
 mod list;
+pub mod merkle;
 mod object;
 mod parse;
 mod parts;
 mod pubkey;
 mod render;
+mod search;
+mod signature;
 mod slot;
 mod splice;
 
@@ -33,5 +36,7 @@ pub use parse::AssetError;
 pub use parts::{Authority, Compression, Creator, MplCoreInfo, Ownership, Royalty, Supply, Uses};
 pub use pubkey::{Pubkey, PubkeyError};
 pub use render::{Rendered, version};
+pub use search::{FACTS_VERSION, RoyaltyModel, SearchFacts, TokenClass, Trait, uri_digest};
+pub use signature::Signature;
 pub use slot::Slot;
-pub use splice::{Display, SpliceError, collections, splice};
+pub use splice::{Display, Holding, SpliceError, collections, splice};

@@ -1,12 +1,10 @@
 //! What an asset can be found by.
 
-use serde_json::value::RawValue;
-
 use crate::asset::Asset;
 use crate::field::Field;
 use crate::grouping::{GroupValue, Grouping};
-use crate::object::pick;
 use crate::pubkey::Pubkey;
+use crate::search::SearchFacts;
 
 /// The longest key and the longest text value of a group that has a list, in bytes.
 pub const MAX_GROUP_BYTES: usize = 128;
@@ -22,6 +20,16 @@ pub enum ListKind {
     Creator = 3,
     /// All assets of an owner.
     Owner = 4,
+    /// All assets in a Merkle tree.
+    Tree = 5,
+    /// All assets that somebody else than their owner may move.
+    Delegate = 6,
+    /// All assets whose royalties go to one address.
+    RoyaltyTarget = 7,
+    /// All agents with one token.
+    AgentToken = 8,
+    /// All assets with something in common that few have: [`Trait`](crate::Trait).
+    Trait = 9,
 }
 
 /// One list that an asset is in. Ordered by kind, key, value.
@@ -29,9 +37,9 @@ pub enum ListKind {
 pub struct ListKey {
     /// What the list is by.
     pub kind: ListKind,
-    /// The group key, up to [`MAX_GROUP_BYTES`]; empty for the other kinds.
+    /// The group key, up to [`MAX_GROUP_BYTES`], or what a trait is of; empty for the other kinds.
     pub key: String,
-    /// The 32 bytes of a key (`collection`, `group`, authority, creator, owner), else up to [`MAX_GROUP_BYTES`]
+    /// The 32 bytes of an address (all kinds but groups of other keys and traits), else up to [`MAX_GROUP_BYTES`]
     /// bytes of UTF-8.
     pub value: Vec<u8>,
     /// Whether the group agrees or the creator signed; true for authorities and owners.
@@ -58,6 +66,8 @@ pub struct Facts {
     pub listed: bool,
     /// The lists it is in, sorted, each once; none where it is not listed.
     pub lists: Vec<ListKey>,
+    /// What only searches ask for.
+    pub search: SearchFacts,
 }
 
 impl ListKind {
@@ -73,6 +83,11 @@ impl ListKind {
             2 => Some(Self::Authority),
             3 => Some(Self::Creator),
             4 => Some(Self::Owner),
+            5 => Some(Self::Tree),
+            6 => Some(Self::Delegate),
+            7 => Some(Self::RoyaltyTarget),
+            8 => Some(Self::AgentToken),
+            9 => Some(Self::Trait),
             _ => None,
         }
     }
@@ -93,14 +108,12 @@ impl Asset {
             frozen: ownership.and_then(|own| own.frozen.get().copied()).unwrap_or(false),
             listed,
             lists: if listed { self.lists() } else { Vec::new() },
+            search: self.search_facts(),
         }
     }
 
     fn has_no_supply(&self) -> bool {
-        let token_info =
-            self.token_info.as_ref().and_then(|json| pick(json.as_str().as_bytes(), ["supply"]).ok());
-        let supply = token_info.and_then(|[supply]| supply.map(RawValue::get));
-        matches!(supply, Some("0" | "0.0" | "\"0\""))
+        self.stated_supply() == Some(0)
     }
 
     fn lists(&self) -> Vec<ListKey> {
@@ -115,6 +128,7 @@ impl Asset {
             of(ListKind::Creator, &own.address, verified)
         }));
         lists.extend(self.ownership.get().and_then(|own| of(ListKind::Owner, &own.owner, true)));
+        lists.extend(self.search_lists());
         // The verified one of two equal memberships comes first, and stays.
         lists.sort_unstable_by(|a, b| {
             (a.kind, &a.key, &a.value, b.verified).cmp(&(b.kind, &b.key, &b.value, a.verified))
@@ -158,10 +172,20 @@ mod tests {
 
     #[test]
     fn codes_are_stable() {
-        let kinds = [ListKind::Group, ListKind::Authority, ListKind::Creator, ListKind::Owner];
-        assert_eq!(kinds.map(ListKind::code), [1, 2, 3, 4]);
+        let kinds = [
+            ListKind::Group,
+            ListKind::Authority,
+            ListKind::Creator,
+            ListKind::Owner,
+            ListKind::Tree,
+            ListKind::Delegate,
+            ListKind::RoyaltyTarget,
+            ListKind::AgentToken,
+            ListKind::Trait,
+        ];
+        assert_eq!(kinds.map(ListKind::code), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
         assert!(kinds.iter().all(|kind| ListKind::from_code(kind.code()) == Some(*kind)));
-        assert_eq!((ListKind::from_code(0), ListKind::from_code(5)), (None, None));
+        assert_eq!((ListKind::from_code(0), ListKind::from_code(10)), (None, None));
     }
 
     #[test]
@@ -190,6 +214,7 @@ mod tests {
             list(ListKind::Creator, "", bytes(A), true),
             list(ListKind::Creator, "", bytes(B), false),
             list(ListKind::Owner, "", bytes(A), true),
+            list(ListKind::Delegate, "", bytes(B), true),
         ];
         assert!(bytes(A) < bytes(B), "the expected order rests on it");
         assert_eq!(facts.lists, expected);
@@ -221,7 +246,9 @@ mod tests {
             (r#""token_info":{"supply":0},"compression":{"compressed":true}"#, true),
         ] {
             let facts = facts(&format!("{owned}{members}"));
-            assert_eq!((facts.listed, facts.lists.len()), (listed, usize::from(listed)), "{members}");
+            let owners = facts.lists.iter().filter(|list| list.kind == ListKind::Owner).count();
+            assert_eq!((facts.listed, owners), (listed, usize::from(listed)), "{members}");
+            assert!(listed || facts.lists.is_empty(), "{members}");
         }
     }
 

@@ -1,10 +1,12 @@
 //! A 32-byte Solana address and its base58 text.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use five8::{BASE58_ENCODED_32_MAX_LEN, DecodeError};
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A 32-byte Solana address: of an asset, an owner, a collection, a tree. Ordered by its bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,6 +82,13 @@ impl Serialize for Pubkey {
     }
 }
 
+/// From its base58 text.
+impl<'de> Deserialize<'de> for Pubkey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -93,6 +102,8 @@ mod tests {
         let key: Pubkey = madlads.parse().expect("a documented collection");
         assert_eq!(key.to_string(), madlads);
         assert_eq!(serde_json::to_value(key).expect("a text"), madlads);
+        assert_eq!(serde_json::from_str::<Pubkey>(&format!("\"{madlads}\"")).expect("a key"), key);
+        assert!(serde_json::from_str::<Pubkey>("\"zwei\"").is_err());
         assert_eq!(Pubkey::try_from(&key.as_bytes()[..]), Ok(key));
     }
 

@@ -49,6 +49,17 @@ pub struct Display<'a> {
     pub inscription: bool,
     /// `cdn_uri` in every file: this base and the file's uri.
     pub cdn_base: Option<&'a str>,
+    /// `balance` and `associated_token_address` in `token_info`, where that is shown.
+    pub holding: Option<Holding>,
+}
+
+/// What somebody holds of an asset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holding {
+    /// In base units, over all token accounts.
+    pub balance: u64,
+    /// The token account with most of it.
+    pub account: Pubkey,
 }
 
 /// Why a body and a table do not belong together. The table is made by [`crate::Asset::render`], so this is damage.
@@ -284,7 +295,12 @@ fn add_all(
         out.extend_from_slice(before);
         copied = entry.at;
         match entry.addition {
-            Addition::Text(text) => out.extend_from_slice(text),
+            Addition::Text(text) => {
+                out.extend_from_slice(text);
+                if let (TOKEN_INFO, Some(holding)) = (entry.kind, display.holding) {
+                    add_holding(holding, out);
+                }
+            }
             Addition::Collection(key) => {
                 out.extend_from_slice(b",\"collection_metadata\":");
                 out.extend_from_slice(metadata.get(&key).map_or("{}", Json::as_str).as_bytes());
@@ -297,6 +313,17 @@ fn add_all(
     }
     out.extend_from_slice(body.get(copied..).ok_or(SpliceError::Body)?);
     Ok(())
+}
+
+/// Puts a holding at the end of the object that `out` ends with; anything else stays as it is.
+fn add_holding(holding: Holding, out: &mut Vec<u8>) {
+    if out.pop_if(|last| *last == b'}').is_none() {
+        return;
+    }
+    let comma = if out.ends_with(b"{") { "" } else { "," };
+    let Holding { balance, account } = holding;
+    let members = format!("{comma}\"balance\":{balance},\"associated_token_address\":\"{account}\"}}");
+    out.extend_from_slice(members.as_bytes());
 }
 
 /// The `length` bytes between the quotes of the string that ends at `at`.
@@ -419,6 +446,34 @@ mod tests {
         );
         assert_eq!(shown(&rendered, &cdn, "files", ",\"metadata\""), expected);
         assert!(plain.is_plain() && !cdn.is_plain() && !fungible.is_plain());
+    }
+
+    #[test]
+    fn holdings_stand_in_the_token_info_that_is_shown() {
+        let account: Pubkey = B.parse().expect("a key");
+        let display = Display {
+            fungible: true,
+            holding: Some(Holding { balance: u64::MAX, account }),
+            ..Display::default()
+        };
+        let held = r#""balance":18446744073709551615,"associated_token_address":"$B"}}"#;
+        for (token_info, expected) in [
+            (r#"{"supply":1}"#, format!(r#"{{"supply":1,{held}"#)),
+            ("{}", format!("{{{held}")),
+            ("null", "null}".to_owned()),
+        ] {
+            let rendered = rendered(&format!("\"token_info\":{token_info}"));
+            let mut out = Vec::new();
+            splice(&rendered.body, &rendered.splices, &display, &HashMap::new(), &mut out)
+                .expect("its own table");
+            let text = String::from_utf8(out).expect("JSON is UTF-8").replace(B, "$B");
+            assert_eq!(text.split_once("\"token_info\":").map(|(_, rest)| rest), Some(expected.as_str()));
+        }
+        let hidden = Display { fungible: false, ..display };
+        let rendered = rendered(r#""token_info":{}"#);
+        let mut out = Vec::new();
+        splice(&rendered.body, &rendered.splices, &hidden, &HashMap::new(), &mut out).expect("its own table");
+        assert_eq!(out, rendered.body);
     }
 
     #[test]

@@ -186,7 +186,7 @@ fn helius(error: &CallError, settings: &Settings) -> Wire {
                 ListKind::Group => "group",
                 ListKind::Authority => "authority",
                 ListKind::Creator => "creator",
-                ListKind::Owner => "owner",
+                _ => "owner",
             };
             wire(StatusCode::NOT_FOUND, -32004, format!("No assets found for the specified {list}."), None)
         }

@@ -4,6 +4,8 @@
 
 use vitrine_model::{Pubkey, Slot};
 
+use crate::AssetChange;
+
 /// What an account is. The numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(i16)]
@@ -28,6 +30,25 @@ pub enum AccountKind {
     Inscription = 8,
     /// An agent's identity.
     AgentIdentity = 9,
+}
+
+impl AccountKind {
+    /// The kind that is stored as this number.
+    pub(crate) const fn from_code(code: i16) -> Option<Self> {
+        Some(match code {
+            0 => Self::Unknown,
+            1 => Self::Token,
+            2 => Self::Mint,
+            3 => Self::Metadata,
+            4 => Self::Edition,
+            5 => Self::CoreAsset,
+            6 => Self::CoreCollection,
+            7 => Self::CoreGroup,
+            8 => Self::Inscription,
+            9 => Self::AgentIdentity,
+            _ => return None,
+        })
+    }
 }
 
 /// An account, as one update told of it.
@@ -62,8 +83,27 @@ pub enum AccountContent {
         program: Pubkey,
         /// The bytes.
         data: Vec<u8>,
-        /// Of an edition: the address of its master edition, and its number.
-        edition: Option<(Pubkey, u64)>,
+        /// What an edition is; none for all else.
+        edition: Option<Edition>,
+    },
+}
+
+/// An edition of Token Metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edition {
+    /// What prints are made of.
+    Master {
+        /// How many there are.
+        supply: u64,
+        /// How many there may be; none: as many as somebody likes.
+        max_supply: Option<u64>,
+    },
+    /// A print.
+    Print {
+        /// The address of its master edition.
+        parent: Pubkey,
+        /// Its number, from 1.
+        number: u64,
     },
 }
 
@@ -82,6 +122,8 @@ pub struct TokenAccount {
     pub delegated_amount: u64,
     /// Whether it cannot be moved.
     pub frozen: bool,
+    /// Who may close it beside its owner.
+    pub close_authority: Option<Pubkey>,
     /// Its extensions as JSON.
     pub extensions: Option<String>,
 }
@@ -91,7 +133,7 @@ pub struct TokenAccount {
 pub struct AssetSources {
     /// The asset.
     pub id: Pubkey,
-    /// The lowest slot in which anything of it was seen.
+    /// The lowest slot in which anything of it was seen but token accounts and the ends of accounts.
     pub slot_created: Slot,
     /// Its accounts but for token accounts, in the order of their addresses; closed ones too.
     pub accounts: Vec<SourceAccount>,
@@ -114,7 +156,10 @@ pub struct SourceAccount {
     pub kind: AccountKind,
     /// The slot of its newest update.
     pub slot: Slot,
-    /// The program and the bytes; none where it was closed.
+    /// Whether that update closed it.
+    pub closed: bool,
+    /// The program and the bytes of the newest update that had any: of a closed account its last ones. None where no such
+    /// update was seen.
     pub data: Option<(Pubkey, Vec<u8>)>,
 }
 
@@ -165,6 +210,21 @@ pub struct Document {
     /// JSON as it came.
     pub body: String,
 }
+
+/// An asset, made of its sources.
+#[derive(Debug, Clone)]
+pub struct Composed {
+    /// What is written of it. It stands for what was written before, whatever the slots of the two.
+    pub change: AssetChange,
+    /// Whether who holds some of it may be its owner: false for a mint with decimals, which never lose them. The token
+    /// accounts of such a mint are no part of it, and their updates leave it alone.
+    pub single: bool,
+    /// Where its off-chain document is.
+    pub json_uri: Option<String>,
+}
+
+/// Makes an asset of its sources; none where nothing is to be shown of it. Pure, so that whoever does it gets the same.
+pub type Compose<'a> = &'a (dyn Fn(&AssetSources) -> Option<Composed> + Sync);
 
 /// A change of a tree, as a transaction logged it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,6 +283,10 @@ pub struct DeadLetter {
     pub input: String,
 }
 
+/// Names a dead letter: SHA-256 of its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LetterId(pub(crate) [u8; 32]);
+
 /// What a batch tells of the chain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChainBatch {
@@ -234,6 +298,8 @@ pub struct ChainBatch {
     pub leaf_events: Vec<LeafEventSeen>,
     /// What could not be decoded.
     pub dead_letters: Vec<DeadLetter>,
+    /// Inputs that were dead letters and are none any more: what they tell is in this batch.
+    pub settled: Vec<LetterId>,
     /// Up to where the source is wholly read with this batch.
     pub watermark: Option<Slot>,
 }

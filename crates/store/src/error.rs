@@ -12,6 +12,15 @@ pub enum StoreError {
     /// Another transaction came between; the same call may succeed when it is made again.
     #[error("another transaction came between: {}", plain(.0))]
     Conflict(sqlx::Error),
+    /// A search ran out of time, and nothing that it asks for leads to fewer assets.
+    #[error("nothing leads to what the search is for in time")]
+    TooBroad,
+    /// A search would have to sort more than is sorted.
+    #[error("the search would sort more than {max}")]
+    TooMany {
+        /// The most that are sorted.
+        max: i64,
+    },
     /// The page would be larger than the caller's cap.
     #[error("the page is larger than {max_bytes} bytes")]
     TooLarge {

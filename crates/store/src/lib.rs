@@ -5,6 +5,7 @@
 
 mod cache;
 mod chain;
+mod chain_plan;
 mod error;
 mod keys;
 mod migrate;
@@ -13,13 +14,20 @@ mod pool;
 mod positions;
 mod read;
 mod reads;
+mod search;
 mod settings;
 mod status;
+mod verify;
 mod write;
 
 pub use chain::{
-    AccountContent, AccountKind, AccountSeen, AssetSources, ChainBatch, DeadLetter, Document, Holder,
-    LeafChange, LeafEvent, LeafEventSeen, SourceAccount, TokenAccount, TreeChange,
+    AccountContent, AccountKind, AccountSeen, AssetSources, ChainBatch, Compose, Composed, DeadLetter,
+    Document, Edition, Holder, LeafChange, LeafEvent, LeafEventSeen, LetterId, SourceAccount, TokenAccount,
+    TreeChange,
+};
+pub use chain_plan::{
+    ChangePlace, ChangesPlan, EditionPlace, EditionsPlan, Holding, LeafRef, SignaturesPlan,
+    TokenAccountsPlan, Walk,
 };
 pub use error::StoreError;
 pub use keys::{KeyRecord, NewKey};
@@ -27,7 +35,17 @@ pub use migrate::{MIGRATOR, MigrateError, Pending};
 pub use plan::{AssetsPlan, Direction, Display, ListPlan, ListRef, Position, Sort, Start};
 pub use pool::{READ_SESSION, Store};
 pub use read::assets::{Assets, statements as asset_statements};
+pub use read::chain_statements;
+pub use read::changes::{ChangedAsset, Changes};
+pub use read::editions::{EditionRow, Editions, MasterEdition};
 pub use read::list::{ListPage, statements};
+pub use read::proofs::{Proof, Proofs};
+pub use read::search::{statements as search_statements, types as search_types};
+pub use read::signatures::{LeafSignature, Signatures};
+pub use read::token_accounts::{TokenAccountRow, TokenAccounts};
+pub use search::{Conditions, Filter, Holdings, SearchPlan, SlotRange};
 pub use settings::{CacheSettings, DatabaseSettings};
 pub use status::Status;
-pub use write::{AssetChange, DueDocument, Kept, Written};
+pub use verify::statements as verify_statements;
+pub use verify::{Contradiction, Gap, Snapshot, StoredAsset, StoredFacts, StoredNode, StoredTree};
+pub use write::{AssetChange, ChainWritten, DueDocument, Kept, StoredLetter, Written};

@@ -129,6 +129,7 @@ impl Display {
             fungible: self.fungible,
             inscription: self.inscription,
             cdn_base: self.cdn_base.as_deref(),
+            holding: None,
         }
     }
 }

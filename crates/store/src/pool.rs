@@ -57,6 +57,8 @@ pub struct Store {
     pub(crate) list_ids: Arc<ListIds>,
     pub(crate) bodies: Arc<BodyCache>,
     pub(crate) places: Arc<Places>,
+    /// How long a statement of a read may run.
+    pub(crate) read_timeout: Duration,
     last_failure: LastFailure,
 }
 
@@ -106,6 +108,7 @@ impl Store {
             list_ids: Arc::default(),
             bodies: Arc::new(BodyCache::new(0)),
             places: Arc::new(Places::new(0)),
+            read_timeout: Duration::from_millis(settings.read_statement_timeout_ms),
             last_failure,
         }
     }

@@ -88,12 +88,16 @@ pub(crate) async fn with_database<T>(
     database.close_after(result).await
 }
 
-/// Applies what is pending.
+/// Applies what is pending, and fills in what it has added to the assets that were there.
 pub(crate) async fn migrate(store: &Store) -> Result<Vec<Pending>> {
     let applied = store.migrate(MIGRATE_PATIENCE).await.map_err(unreachable_database)?;
     for migration in &applied {
         let (version, description) = (migration.version, &migration.description);
         tracing::debug!(version, "migration {version} ({description}) applied");
+    }
+    let assets = store.fill_in_facts().await?;
+    if assets > 0 {
+        tracing::info!(assets, "facts for searches of {assets} assets from before were filled in");
     }
     Ok(applied)
 }

@@ -130,7 +130,7 @@ fn in_order(
         match body {
             Some(body) if plan.as_kept() => items.share(body.block.clone())?,
             Some(body) => {
-                items.splice(*id, (body.block.bytes(), &body.splices), &plan.display, metadata)?;
+                items.splice(*id, (body.block.bytes(), &body.splices), &plan.display.as_model(), metadata)?;
             }
             None if plan.as_kept() => items.share(null.clone())?,
             None => items.copy(NULL)?,

@@ -4,11 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use vitrine_encoding::{Block, Piece};
-use vitrine_model::{Json, Pubkey};
+use vitrine_model::{Display, Json, Pubkey};
 
 use crate::StoreError;
 use crate::cache::SEPARATOR;
-use crate::plan::Display;
 
 /// How much is collected in one piece. A piece that fits a processor's cache is copied into and sent from there;
 /// one that holds a whole page has to grow, and to be fetched from memory again.
@@ -62,14 +61,14 @@ impl Items {
         &mut self,
         id: Pubkey,
         (body, splices): (&[u8], &[u8]),
-        display: &Display,
+        display: &Display<'_>,
         metadata: &HashMap<Pubkey, Json>,
     ) -> Result<(), StoreError> {
         self.separate(self.head.len() + body.len());
         let before = self.text.len();
         self.text.extend_from_slice(&self.head);
         let own = self.text.len();
-        vitrine_model::splice(body, splices, &display.as_model(), metadata, &mut self.text)
+        vitrine_model::splice(body, splices, display, metadata, &mut self.text)
             .map_err(|error| bad_splices(id, error))?;
         if own > before {
             // The item's own members go on where the head has ended: its brace becomes a comma.
@@ -125,7 +124,7 @@ pub(crate) fn collections<'a>(
     Ok(ids)
 }
 
-fn bad_splices(id: Pubkey, error: vitrine_model::SpliceError) -> StoreError {
+pub(super) fn bad_splices(id: Pubkey, error: vitrine_model::SpliceError) -> StoreError {
     StoreError::Inconsistent {
         table: "asset",
         column: "splices",

@@ -77,7 +77,7 @@ impl Store {
             members.into_blocks().try_for_each(|block| items.share(block))?;
         } else {
             for (id, body, splices) in members.parts() {
-                items.splice(id, (body, splices), &plan.display, &metadata)?;
+                items.splice(id, (body, splices), &plan.display.as_model(), &metadata)?;
             }
         }
         Ok((head, page(head, items, last)))

@@ -136,7 +136,12 @@ pub(super) async fn fill(
 }
 
 impl Members {
-    fn new(members: impl Iterator<Item = (Pubkey, i64)>, encoding: Encoding, last_slot: Slot) -> Self {
+    /// Members in page order; `last_slot` is the sort key of the last one.
+    pub(super) fn new(
+        members: impl Iterator<Item = (Pubkey, i64)>,
+        encoding: Encoding,
+        last_slot: Slot,
+    ) -> Self {
         let mut before = None;
         let keys = members.map(|(id, version)| {
             let member = Member { id, version };
@@ -352,7 +357,7 @@ pub(super) fn within(bytes: usize, max_bytes: usize) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(super) fn pubkey(bytes: &[u8]) -> Result<Pubkey, StoreError> {
+pub(crate) fn pubkey(bytes: &[u8]) -> Result<Pubkey, StoreError> {
     Pubkey::try_from(bytes).map_err(|error| StoreError::Inconsistent {
         table: "asset",
         column: "asset_id",

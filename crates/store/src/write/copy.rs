@@ -64,6 +64,19 @@ pub(super) fn optional_bytes(out: &mut Vec<u8>, value: Option<&[u8]>) {
     }
 }
 
+/// A field of some kind, or null.
+pub(super) fn optional<T>(out: &mut Vec<u8>, value: Option<T>, write: impl FnOnce(&mut Vec<u8>, T)) {
+    match value {
+        Some(value) => write(out, value),
+        None => optional_bytes(out, None),
+    }
+}
+
+/// A smallint.
+pub(super) fn int2(out: &mut Vec<u8>, value: i16) {
+    bytes(out, &value.to_be_bytes());
+}
+
 /// A bigint.
 pub(super) fn int8(out: &mut Vec<u8>, value: i64) {
     bytes(out, &value.to_be_bytes());

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use vitrine_model::{ListKey, Pubkey, Slot};
+use vitrine_model::{FACTS_VERSION, ListKey, Pubkey, Slot};
 
-use super::{AssetChange, Written};
+use super::{AssetChange, Owned, Written};
 
 /// The stored state that a change is held against.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub(super) struct Stored {
     pub(super) digest: [u8; 16],
     pub(super) list_ids: Vec<i64>,
     pub(super) version: i64,
+    /// Which facts are stored of it.
+    pub(super) facts_version: i16,
 }
 
 /// The rows that a batch writes. Indexes point into the batch.
@@ -26,6 +28,8 @@ pub(super) struct Diff<'c> {
     pub(super) replaced: Vec<Row<'c>>,
     /// Assets of which only slots change: created earlier, or seen later, than was known.
     pub(super) adjusted: Vec<Adjusted>,
+    /// Assets to delete.
+    pub(super) removed: Vec<Pubkey>,
     /// Lists that nobody has seen before, with the members that they begin with.
     pub(super) new_lists: BTreeMap<&'c ListKey, i64>,
     /// How known lists change.
@@ -75,11 +79,13 @@ pub(super) struct Member {
     pub(super) version: i64,
 }
 
-/// Holds `changes` (sorted, unique) against the `stored` ones; `known` are the ids of all lists that exist.
+/// Holds `changes` (sorted, unique) against the `stored` ones; `known` are the ids of all lists that exist. What is
+/// stored as its writer `owned` it becomes what the change says, slots and all.
 pub(super) fn diff<'c>(
     changes: &'c [AssetChange],
     stored: &HashMap<Pubkey, Stored>,
     known: &HashMap<&'c ListKey, i64>,
+    owned: &Owned,
 ) -> (Diff<'c>, Written) {
     let mut diff = Diff::default();
     let mut written = Written::default();
@@ -89,21 +95,49 @@ pub(super) fn diff<'c>(
                 written.created += 1;
                 diff.create(change, known);
             }
+            Some(old) if owned.has(change.id, old.version) => {
+                if old.is(change) {
+                    written.unchanged += 1;
+                } else {
+                    written.updated += 1;
+                    diff.replace(change, change.slot_created, old, known);
+                }
+            }
             Some(old) if change.slot_seen < old.slot_seen => {
                 written.stale += 1;
                 diff.adjust(change, old);
             }
             Some(old) if change.rendered.digest == old.digest => {
                 written.unchanged += 1;
-                diff.adjust(change, old);
+                if old.facts_version == FACTS_VERSION {
+                    diff.adjust(change, old);
+                } else {
+                    diff.replace(change, change.slot_created.min(old.slot_created), old, known);
+                }
             }
             Some(old) => {
                 written.updated += 1;
-                diff.replace(change, old, known);
+                diff.replace(change, change.slot_created.min(old.slot_created), old, known);
             }
         }
     }
+    for id in &owned.gone {
+        if let Some(old) = stored.get(id).filter(|old| owned.has(*id, old.version)) {
+            written.removed += 1;
+            diff.remove(*id, old);
+        }
+    }
     (diff, written)
+}
+
+impl Stored {
+    /// Whether it is just what the change says.
+    fn is(&self, change: &AssetChange) -> bool {
+        (self.slot_created, self.slot_updated, self.slot_seen)
+            == (change.slot_created, change.slot_updated, change.slot_seen)
+            && self.digest == change.rendered.digest
+            && self.facts_version == FACTS_VERSION
+    }
 }
 
 impl<'c> Diff<'c> {
@@ -137,8 +171,13 @@ impl<'c> Diff<'c> {
         self.created.push(row);
     }
 
-    fn replace(&mut self, change: &'c AssetChange, old: &Stored, known: &HashMap<&'c ListKey, i64>) {
-        let slot_created = change.slot_created.min(old.slot_created);
+    fn replace(
+        &mut self,
+        change: &'c AssetChange,
+        slot_created: Slot,
+        old: &Stored,
+        known: &HashMap<&'c ListKey, i64>,
+    ) {
         let row = self.row(change, slot_created, known);
         for &list_id in &row.list_ids {
             if old.list_ids.contains(&list_id) {
@@ -148,12 +187,16 @@ impl<'c> Diff<'c> {
             }
         }
         for &list_id in old.list_ids.iter().filter(|list_id| !row.list_ids.contains(list_id)) {
-            self.left.push((list_id, change.id));
-            let list = self.lists.entry(list_id).or_default();
-            list.total -= 1;
-            list.members = true;
+            self.leave(list_id, change.id);
         }
         self.replaced.push(row);
+    }
+
+    fn remove(&mut self, id: Pubkey, old: &Stored) {
+        for &list_id in &old.list_ids {
+            self.leave(list_id, id);
+        }
+        self.removed.push(id);
     }
 
     /// A stale or an unchanged asset still tells when it was created, and as of when it is known.
@@ -194,6 +237,13 @@ impl<'c> Diff<'c> {
         self.entered.push(row.member(list_id));
         let list = self.lists.entry(list_id).or_default();
         list.total += 1;
+        list.members = true;
+    }
+
+    fn leave(&mut self, list_id: i64, id: Pubkey) {
+        self.left.push((list_id, id));
+        let list = self.lists.entry(list_id).or_default();
+        list.total -= 1;
         list.members = true;
     }
 

@@ -198,18 +198,14 @@ impl Store {
 ///
 /// Until the transaction ends nobody stores one of them: who makes an asset without its document is seen by who
 /// stores the document, and has the asset made anew.
-pub(super) async fn name(
-    connection: &mut PgConnection,
-    uris: &[&str],
-    now: OffsetDateTime,
-) -> Result<Vec<Document>, StoreError> {
+pub(super) async fn name(connection: &mut PgConnection, uris: &[&str]) -> Result<Vec<Document>, StoreError> {
     let (uris, hosts): (Vec<&str>, Vec<String>) =
         uris.iter().filter_map(|&uri| Some((uri, host(uri)?))).unzip();
     for _ in 0..ATTEMPTS {
         // In the order of the digests, as everybody locks them.
         sqlx::query(
             "INSERT INTO document (digest, uri, host, next_try)
-             SELECT DISTINCT ON (digest) digest, uri, host, $3::timestamptz
+             SELECT DISTINCT ON (digest) digest, uri, host, now()
              FROM UNNEST($1::text[], $2::text[]) AS named (uri, host),
                   LATERAL (SELECT sha256(convert_to(uri, 'UTF8')) AS digest) AS hashed
              ORDER BY digest
@@ -217,7 +213,6 @@ pub(super) async fn name(
         )
         .bind(&uris)
         .bind(&hosts)
-        .bind(now)
         .execute(&mut *connection)
         .await?;
         let rows = sqlx::query(
@@ -267,6 +262,11 @@ async fn hold(connection: &mut PgConnection, due: &DueDocument) -> Result<Kept, 
     .execute(&mut *connection)
     .await?;
     Ok(if gone.rows_affected() > 0 { Kept::Unnamed } else { Kept::Stored })
+}
+
+/// Whether a document is fetched from there.
+pub(super) fn is_fetched(uri: &str) -> bool {
+    host(uri).is_some()
 }
 
 /// What bounds how many documents are fetched at once from where a uri points; none where it is not fetched.

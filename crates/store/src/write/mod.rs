@@ -1,18 +1,24 @@
 //! Writes: one transaction a batch, in which assets, memberships, totals and the watermark change together.
 
 mod assets;
+mod chain;
+mod change_order;
 mod copy;
 mod diff;
-#[expect(dead_code, reason = "nothing names documents yet: Store::write_chain will")]
 mod documents;
+mod facts;
 mod lists;
 
+use std::collections::HashMap;
 use std::ops::AddAssign;
 
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
-use vitrine_model::{Facts, Pubkey, Rendered, Slot};
+use vitrine_model::{Facts, ListKey, Pubkey, Rendered, Slot};
 
+pub(crate) use assets::bits;
+pub(crate) use chain::statements as source_statements;
+pub use chain::{ChainWritten, StoredLetter};
 pub use documents::{DueDocument, Kept};
 pub(crate) use lists::ListIds;
 
@@ -49,6 +55,24 @@ pub struct Written {
     pub unchanged: u64,
     /// Changes older than what is stored.
     pub stale: u64,
+    /// Assets that were there and are not any more: what they were made of shows nothing.
+    pub removed: u64,
+}
+
+/// What the writer of a batch wrote before. Where an asset is still so, what it is now stands, whatever its slots are.
+#[derive(Debug, Default)]
+struct Owned {
+    /// The versions of assets as this writer made them last.
+    versions: HashMap<Pubkey, i64>,
+    /// Those of them that are no more.
+    gone: Vec<Pubkey>,
+}
+
+impl Owned {
+    /// Whether a stored asset is as this writer made it.
+    fn has(&self, id: Pubkey, version: i64) -> bool {
+        self.versions.get(&id) == Some(&version)
+    }
 }
 
 impl AddAssign for Written {
@@ -57,6 +81,7 @@ impl AddAssign for Written {
         self.updated += other.updated;
         self.unchanged += other.unchanged;
         self.stale += other.stale;
+        self.removed += other.removed;
     }
 }
 
@@ -71,9 +96,17 @@ impl Store {
         stated: Option<Slot>,
     ) -> Result<Written, StoreError> {
         debug_assert!(changes.is_sorted_by(|a, b| a.id < b.id), "a batch is sorted and has each id once");
+        self.persist(|| self.write_once(changes, stated)).await
+    }
+
+    /// Makes a write, and makes it again where another writer came between.
+    async fn persist<T, W>(&self, write: impl Fn() -> W) -> Result<T, StoreError>
+    where
+        W: Future<Output = Result<T, StoreError>>,
+    {
         let mut attempt = 1;
         loop {
-            match self.write_once(changes, stated).await {
+            match write().await {
                 Err(StoreError::Conflict(_)) if attempt < ATTEMPTS => attempt += 1,
                 Err(error @ StoreError::Inconsistent { .. }) => {
                     // What is remembered of lists may be of another database by now.
@@ -91,24 +124,34 @@ impl Store {
 
     async fn write_once(&self, changes: &[AssetChange], stated: Option<Slot>) -> Result<Written, StoreError> {
         let mut transaction = self.write.begin().await?;
-        let connection: &mut PgConnection = &mut transaction;
-        let stored = assets::lock(connection, changes).await?;
-        let known = lists::resolve(connection, &self.list_ids, changes).await?;
-        let (mut diff, written) = diff::diff(changes, &stored, &known);
-        let entered = lists::enter(connection, &diff.new_lists).await?;
-        diff.settle(&entered);
-        assets::write(connection, changes, &diff).await?;
-        lists::write(connection, &diff).await?;
-        assets::count(connection, written.created).await?;
+        let (written, entered) = self.write_in(&mut transaction, changes, &Owned::default()).await?;
         if let Some(slot) = stated {
             sqlx::query("UPDATE watermark SET slot = $1 WHERE source = 'import' AND slot > $1")
                 .bind(slot.as_i64())
-                .execute(&mut *connection)
+                .execute(&mut *transaction)
                 .await?;
         }
         transaction.commit().await?;
         self.list_ids.remember(entered);
         Ok(written)
+    }
+
+    /// Writes a batch in a transaction of the caller, who lets the new lists be remembered once it is committed.
+    async fn write_in(
+        &self,
+        connection: &mut PgConnection,
+        changes: &[AssetChange],
+        owned: &Owned,
+    ) -> Result<(Written, HashMap<ListKey, i64>), StoreError> {
+        let stored = assets::lock(connection, changes, &owned.gone).await?;
+        let known = lists::resolve(connection, &self.list_ids, changes).await?;
+        let (mut diff, written) = diff::diff(changes, &stored, &known, owned);
+        let entered = lists::enter(connection, &diff.new_lists).await?;
+        diff.settle(&entered);
+        assets::write(connection, changes, &diff).await?;
+        lists::write(connection, &diff).await?;
+        assets::count(connection, written.created, written.removed).await?;
+        Ok((written, entered))
     }
 
     /// Ends an import of one file: what its responses stated becomes (or lowers) the watermark, and the

@@ -1,5 +1,6 @@
 //! The metadata of a leaf: `MetadataArgs` of version 1, `MetadataArgsV2` of version 2, and `UpdateArgs`.
 
+use serde::{Deserialize, Serialize};
 use vitrine_model::Pubkey;
 
 use super::super::Reason;
@@ -74,7 +75,7 @@ pub struct Uses {
 }
 
 /// What a use of an asset does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UseMethod {
     /// It burns the asset.
     Burn,
@@ -85,7 +86,7 @@ pub enum UseMethod {
 }
 
 /// The kind of a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TokenStandard {
     /// One of its kind.
     NonFungible,
@@ -291,7 +292,28 @@ impl Creator {
     }
 }
 
+impl UseMethod {
+    /// Its name in the program.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Burn => "Burn",
+            Self::Multiple => "Multiple",
+            Self::Single => "Single",
+        }
+    }
+}
+
 impl TokenStandard {
+    /// Its name in the program.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NonFungible => "NonFungible",
+            Self::FungibleAsset => "FungibleAsset",
+            Self::Fungible => "Fungible",
+            Self::NonFungibleEdition => "NonFungibleEdition",
+        }
+    }
+
     fn read(cursor: &mut Cursor<'_>) -> Result<Self, Reason> {
         let all = [Self::NonFungible, Self::FungibleAsset, Self::Fungible, Self::NonFungibleEdition];
         cursor.one_of("token_standard", &all)

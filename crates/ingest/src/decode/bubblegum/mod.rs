@@ -14,9 +14,9 @@ mod layout;
 mod leaf;
 mod metadata;
 
-use curve25519_dalek::edwards::CompressedEdwardsY;
-use sha2::{Digest, Sha256};
 use vitrine_model::Pubkey;
+
+use super::pda;
 
 pub use args::{Args, AssetData, AssetDataSchema, LeafArgs};
 pub use event::{Event, EventError, events};
@@ -35,20 +35,12 @@ pub const BUBBLEGUM: Pubkey = Pubkey::from_bytes([
     129, 33, 38, 53, 28, 174, 7, 193, 165, 165,
 ]);
 
-/// The id of an asset by its tree and its nonce, for instructions that log no leaf: the first address derived from them
-/// that is not a point of the curve, so that nobody can have a key for it.
-/// <https://solana.com/docs/core/pda>
+/// The id of an asset by its tree and its nonce, for instructions that log no leaf: the address that the program derives
+/// from them.
 ///
-/// `None` where each of the 256 candidates is a point, of which no case is known.
+/// `None` where there is no such address, of which no case is known.
 pub fn asset_id(tree: Pubkey, nonce: u64) -> Option<Pubkey> {
-    let seeds =
-        Sha256::new().chain_update(b"asset").chain_update(tree.as_bytes()).chain_update(nonce.to_le_bytes());
-    (0..=u8::MAX).rev().find_map(|bump| {
-        let seeds = seeds.clone().chain_update([bump]).chain_update(BUBBLEGUM.as_bytes());
-        let address: [u8; 32] = seeds.chain_update(b"ProgramDerivedAddress").finalize().into();
-        let is_point = CompressedEdwardsY(address).decompress().is_some();
-        (!is_point).then(|| Pubkey::from_bytes(address))
-    })
+    pda(&[b"asset", tree.as_bytes(), &nonce.to_le_bytes()], &BUBBLEGUM)
 }
 
 #[cfg(test)]

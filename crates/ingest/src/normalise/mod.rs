@@ -1,0 +1,19 @@
+//! What the chain said, in the words of DAS. Pure.
+//!
+//! [`account()`] says what of an account's update is stored, and [`leaf::transaction()`] what of a transaction.
+//! [`compose()`] makes an asset of what is stored of it
+//! ([decision 15](../../../../docs/decisions/0015-assets-from-sources.md)).
+
+mod account;
+mod compose;
+mod content;
+mod core;
+mod draft;
+mod inscription;
+pub mod leaf;
+mod plugins;
+mod program;
+mod token;
+
+pub use account::{AccountUpdate, account};
+pub use compose::compose;

@@ -1,0 +1,111 @@
+//! What a run finds.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use vitrine_store::Contradiction;
+
+/// What was held against what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Check {
+    /// What Postgres compares.
+    Stored(Contradiction),
+    /// A body, with what is beside it, is no asset.
+    Body,
+    /// The asset that a body has is not rendered to its bytes, digest and version.
+    Bytes,
+    /// A column of an asset is not what its body says.
+    Columns,
+    /// An asset is not in the lists that its body says.
+    Lists,
+    /// A node of a tree is not the hash of the two below it.
+    Node,
+    /// The same in a tree of which changes were missed.
+    UnprovenNode,
+    /// Changes of a tree that nobody has seen.
+    Gap,
+}
+
+/// A place where something is wrong, or missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What was checked.
+    pub check: Check,
+    /// Where, and what is there, for a person.
+    pub place: String,
+}
+
+/// What was looked at, and how often something was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Assets.
+    pub assets: u64,
+    /// Trees.
+    pub trees: u64,
+    /// Nodes of trees above the leaves.
+    pub nodes: u64,
+    /// What was found, and how often; of what Postgres compares, places beyond the first hundred of a kind are not
+    /// counted.
+    pub found: BTreeMap<Check, u64>,
+}
+
+impl Check {
+    /// A short name that stays the same.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stored(Contradiction::Total) => "total",
+            Self::Stored(Contradiction::StrayMember) => "stray_member",
+            Self::Stored(Contradiction::MissingMember) => "missing_member",
+            Self::Stored(Contradiction::MemberColumns) => "member_columns",
+            Self::Stored(Contradiction::Counter) => "counter",
+            Self::Stored(Contradiction::MissingNode) => "missing_node",
+            Self::Stored(Contradiction::UnknownChainAsset) => "unknown_chain_asset",
+            Self::Stored(Contradiction::Index) => "index",
+            Self::Body => "body",
+            Self::Bytes => "bytes",
+            Self::Columns => "columns",
+            Self::Lists => "lists",
+            Self::Node => "node",
+            Self::UnprovenNode => "unproven_node",
+            Self::Gap => "gap",
+        }
+    }
+
+    /// Whether it is no fault of the database: what is missing was never seen, and reading it later makes it whole.
+    pub fn is_warning(self) -> bool {
+        matches!(self, Self::Gap | Self::UnprovenNode)
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stored(Contradiction::Total) => "a list's total is not the number of its members",
+            Self::Stored(Contradiction::StrayMember) => "a member of a list that its asset does not name",
+            Self::Stored(Contradiction::MissingMember) => "an asset names a list that it is no member of",
+            Self::Stored(Contradiction::MemberColumns) => "a member's slots or version are not its asset's",
+            Self::Stored(Contradiction::Counter) => "the counter of assets is not their number",
+            Self::Stored(Contradiction::MissingNode) => "a change of a tree is not in its nodes",
+            Self::Stored(Contradiction::UnknownChainAsset) => "an asset of the chain is not known as one",
+            Self::Stored(Contradiction::Index) => "an index is not valid",
+            Self::Body => "a stored body is no asset",
+            Self::Bytes => "a stored body is not what its asset renders to",
+            Self::Columns => "an asset's columns are not what its body says",
+            Self::Lists => "an asset is not in the lists that its body says",
+            Self::Node => "a node of a tree is not the hash of those below it",
+            Self::UnprovenNode => "proofs through a node wait for changes that were not seen",
+            Self::Gap => "changes of a tree were not seen",
+        })
+    }
+}
+
+impl Report {
+    pub(super) fn count(&mut self, check: Check) {
+        *self.found.entry(check).or_default() += 1;
+    }
+
+    /// How often something is wrong; warnings are not.
+    pub fn faults(&self) -> u64 {
+        self.found.iter().filter(|(check, _)| !check.is_warning()).map(|(_, count)| count).sum()
+    }
+}

@@ -1,0 +1,203 @@
+//! Assets in the order of their last changes.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use sqlx::Row;
+use sqlx::postgres::{PgConnection, PgRow};
+use vitrine_model::{Json, Pubkey, Slot};
+
+use super::members::{self, Members};
+use super::walk;
+use crate::cache::Body;
+use crate::chain_plan::{ChangePlace, ChangesPlan};
+use crate::{Store, StoreError};
+
+/// How many changes a call looks at, at most, however few of them are of a later slot than it asks for: some milliseconds of
+/// an index-only scan.
+const LOOKED_AT_MAX: i64 = 20_000;
+
+/// Greater than any id of an order, or the greatest.
+const LAST_ID: Pubkey = Pubkey::from_bytes([0xff; 32]);
+
+/// The changes behind a place. `$1` and `$2` the order and the id of the place, `$3` the slot, `$4` the limit, `$5` how many
+/// changes are looked at: the last of these is a row even where its slot is not later.
+///
+/// Behind the horizon there is nobody who could still commit a change in front of one that was answered: those of earlier
+/// lives are at an end, and in this one all transactions below the snapshot's oldest.
+const CHANGES: &str = concat!(
+    "WITH head AS MATERIALIZED (
+    SELECT ",
+    watermark!(),
+    " AS slot, change_origin() AS origin, coalesce(
+        (SELECT (life::bigint << 48) + pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+         FROM change_life WHERE origin = change_origin()),
+        (SELECT (coalesce(max(life), 0)::bigint + 1) << 48 FROM change_life)) AS horizon
+)
+SELECT head.slot, head.origin, head.horizon, page.asset_id, page.change_order, page.slot_updated, page.is_last,
+       asset.version, asset.body, asset.splices
+FROM head
+LEFT JOIN LATERAL (
+    SELECT seen.asset_id, seen.change_order, seen.slot_updated, seen.place = $5 AS is_last
+    FROM (
+        SELECT change.asset_id, change.change_order, change.slot_updated,
+               row_number() OVER (ORDER BY change.change_order, change.asset_id) AS place
+        FROM asset AS change
+        WHERE (change.change_order, change.asset_id) > ($1, $2) AND change.change_order < head.horizon
+        ORDER BY change.change_order, change.asset_id LIMIT $5
+    ) AS seen
+    WHERE seen.slot_updated > $3 OR seen.place = $5
+    LIMIT $4
+) AS page ON true
+LEFT JOIN asset ON asset.asset_id = page.asset_id AND page.slot_updated > $3"
+);
+
+/// Changed assets, from one snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// The watermark: up to which slot everything is indexed.
+    pub last_indexed_slot: Slot,
+    /// In the order of their last changes.
+    pub items: Vec<ChangedAsset>,
+    /// Where to go on: everything up to here is answered.
+    pub last: ChangePlace,
+    /// Whether there was nothing behind it, so that there is no sense in going on at once.
+    pub caught_up: bool,
+}
+
+/// A changed asset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedAsset {
+    /// The slot of the change.
+    pub slot: Slot,
+    /// The asset as JSON, as it is now.
+    pub asset: Bytes,
+}
+
+/// What a statement's answer begins with.
+struct Head {
+    last_indexed_slot: Slot,
+    origin: i64,
+    horizon: i64,
+}
+
+/// A row of the answer: the change, and the asset unless its slot is not later.
+struct Change {
+    place: ChangePlace,
+    slot: Slot,
+    /// Whether no more changes were looked at, so that nothing is known of those behind it.
+    is_last: bool,
+    asset: Option<(i64, Body)>,
+}
+
+/// Name and text of the statement, for the tests that hold it against a golden file and a plan.
+pub(super) fn statements() -> Vec<(String, &'static str)> {
+    vec![("changes".to_owned(), CHANGES)]
+}
+
+impl Store {
+    /// Assets whose last change is behind a place, each once, burnt ones too. `None` where the place is of another database, or
+    /// of a future that this one has lost: whoever follows has to begin again.
+    ///
+    /// Going on from [`Changes::last`] again and again shows every asset that changes, at the latest when all transactions
+    /// that ran at the time of its change are over.
+    pub async fn changes(&self, plan: &ChangesPlan) -> Result<Option<Changes>, StoreError> {
+        self.reading(|| self.read_changes(plan)).await
+    }
+
+    async fn read_changes(&self, plan: &ChangesPlan) -> Result<Option<Changes>, StoreError> {
+        let mut connection = self.read().await?;
+        let (head, changes) = read(&mut connection, plan).await?;
+        if plan.after.is_some_and(|after| after.origin != head.origin || after.order >= head.horizon) {
+            return Ok(None);
+        }
+        let mut members = Members::default();
+        for change in &changes {
+            if let Some((version, body)) = &change.asset {
+                members.push(change.place.id, *version, body.clone());
+            }
+        }
+        let metadata = if plan.display.collection_metadata {
+            members::metadata(&mut connection, &members).await?
+        } else {
+            HashMap::new()
+        };
+        connection.done();
+        render(plan, &head, &changes, &metadata).map(Some)
+    }
+}
+
+async fn read(connection: &mut PgConnection, plan: &ChangesPlan) -> Result<(Head, Vec<Change>), StoreError> {
+    // Places begin at 0: in front of all of them is -1.
+    let (order, id) = plan.after.map_or((-1, LAST_ID), |after| (after.order, after.id));
+    let mut rows = sqlx::query(CHANGES)
+        .bind(order)
+        .bind(*id.as_bytes())
+        .bind(plan.after_slot.map_or(-1, Slot::as_i64))
+        .bind(i64::from(plan.limit))
+        .bind(LOOKED_AT_MAX)
+        .fetch(connection);
+    let (mut head, mut changes, mut bytes) = (None, Vec::new(), 0);
+    while let Some(row) = rows.try_next().await? {
+        let Head { origin, .. } = *head.insert(Head {
+            last_indexed_slot: walk::slot(std::slice::from_ref(&row))?,
+            origin: row.try_get(1)?,
+            horizon: row.try_get(2)?,
+        });
+        if row.try_get::<Option<i64>, _>(4)?.is_some() {
+            let change = change(&row, origin)?;
+            bytes += change.asset.as_ref().map_or(0, |(_, body)| body.block.plain_len());
+            members::within(bytes, plan.max_bytes)?;
+            changes.push(change);
+        }
+    }
+    Ok((head.ok_or(sqlx::Error::RowNotFound)?, changes))
+}
+
+fn change(row: &PgRow, origin: i64) -> Result<Change, StoreError> {
+    let asset = match row.try_get::<Option<i64>, _>(7)? {
+        Some(version) => Some((version, Body::plain(row.try_get(8)?, row.try_get(9)?))),
+        None => None,
+    };
+    Ok(Change {
+        place: ChangePlace { origin, order: row.try_get(4)?, id: walk::address(row, 3)? },
+        slot: members::slot("asset", row.try_get(5)?)?,
+        is_last: row.try_get(6)?,
+        asset,
+    })
+}
+
+fn render(
+    plan: &ChangesPlan,
+    head: &Head,
+    changes: &[Change],
+    metadata: &HashMap<Pubkey, Json>,
+) -> Result<Changes, StoreError> {
+    let (mut items, mut bytes) = (Vec::new(), 0);
+    for change in changes {
+        let Some((_, body)) = &change.asset else { continue };
+        let mut asset = Vec::with_capacity(body.block.plain_len());
+        vitrine_model::splice(
+            body.block.bytes(),
+            &body.splices,
+            &plan.display.as_model(),
+            metadata,
+            &mut asset,
+        )
+        .map_err(|error| super::body::bad_splices(change.place.id, error))?;
+        bytes += asset.len();
+        members::within(bytes, plan.max_bytes)?;
+        items.push(ChangedAsset { slot: change.slot, asset: asset.into() });
+    }
+    let full = changes.len() >= plan.limit as usize;
+    let caught_up = !full && !changes.last().is_some_and(|change| change.is_last);
+    let beginning = ChangePlace { origin: head.origin, order: -1, id: LAST_ID };
+    let last = if caught_up {
+        // Whatever is below the horizon was looked at.
+        ChangePlace { origin: head.origin, order: head.horizon - 1, id: LAST_ID }
+    } else {
+        changes.last().map(|change| change.place).or(plan.after).unwrap_or(beginning)
+    };
+    Ok(Changes { last_indexed_slot: head.last_indexed_slot, items, last, caught_up })
+}

@@ -1,0 +1,230 @@
+//! What leads to the assets of a search: the shortest of the lists that it names, or what few assets share. Pure.
+
+use std::collections::HashMap;
+
+use vitrine_model::{ListKind, Pubkey, TokenClass, Trait, uri_digest};
+
+use super::search_sql::Driver;
+use crate::plan::ListRef;
+use crate::search::{Conditions, Filter};
+
+/// A list so short is read before anything else.
+const SHORT: i64 = 1_000;
+
+/// Stands for a list that nobody ever was in: no list has this id.
+const NOWHERE: i64 = -1;
+
+/// A list that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct List {
+    pub(super) list_id: i64,
+    pub(super) verified: bool,
+    pub(super) total: i64,
+}
+
+/// The lists that a filter names, and what there is of each.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    names: Vec<ListRef>,
+    found: HashMap<ListRef, Vec<List>>,
+}
+
+/// One way to the assets of a search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Lead {
+    pub(super) driver: Driver,
+    /// The driver's lists.
+    pub(super) lists: Vec<i64>,
+    pub(super) few: Option<Few>,
+    /// To how many assets it leads; `i64::MAX` where that is not known.
+    pub(super) total: i64,
+}
+
+/// A key that few assets share: one of these.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Few {
+    pub(super) json_uri: Option<[u8; 16]>,
+    pub(super) asset_signer: Option<Pubkey>,
+    pub(super) id: Option<Pubkey>,
+}
+
+impl Lists {
+    /// The names of a filter's lists; nothing is known of them yet.
+    pub(super) fn new(filter: &Filter) -> Self {
+        let conditions = &filter.conditions;
+        let mut names = filter.not.clone();
+        names.extend(filter.not_collections.iter().copied().map(collection));
+        names.extend(single(conditions));
+        names.extend(creator(conditions));
+        names.extend(conditions.collections.iter().flatten().copied().map(collection));
+        names.extend(traits(conditions));
+        names.sort_unstable_by(|a, b| (a.kind, &a.key, &a.value).cmp(&(b.kind, &b.key, &b.value)));
+        names.dedup();
+        Self { names, found: HashMap::new() }
+    }
+
+    pub(super) fn names(&self) -> &[ListRef] {
+        &self.names
+    }
+
+    /// There is such a list for the name at this place.
+    pub(super) fn found(&mut self, place: usize, list: List) {
+        self.found.entry(self.names[place].clone()).or_default().push(list);
+    }
+
+    /// The lists that assets must stand in none of.
+    pub(super) fn not(&self, filter: &Filter) -> Vec<i64> {
+        let collections = filter.not_collections.iter().flat_map(|id| self.of(&collection(*id), Some(true)));
+        let others = filter.not.iter().flat_map(|name| self.of(name, None));
+        others.chain(collections).map(|list| list.list_id).collect()
+    }
+
+    /// The lists that assets must stand in all of; the owner's is not one of them where holdings count too.
+    pub(super) fn all_of(&self, conditions: &Conditions, held: bool) -> Option<Vec<i64>> {
+        let mut lists: Vec<i64> = single(conditions)
+            .into_iter()
+            .filter(|name| !(held && name.kind == ListKind::Owner))
+            .map(|name| self.of(&name, Some(true)).next().map_or(NOWHERE, |list| list.list_id))
+            .collect();
+        lists.sort_unstable();
+        (!lists.is_empty()).then_some(lists)
+    }
+
+    /// The lists of a creator: assets must stand in one of them.
+    pub(super) fn creators(&self, conditions: &Conditions) -> Option<Vec<i64>> {
+        creator(conditions)
+            .map(|name| self.of(&name, conditions.creator_verified).map(|list| list.list_id).collect())
+    }
+
+    /// The lists of the collections: assets must stand in one of them.
+    pub(super) fn collections(&self, conditions: &Conditions) -> Option<Vec<i64>> {
+        let one_of = conditions.collections.as_ref()?;
+        Some(
+            one_of
+                .iter()
+                .flat_map(|id| self.of(&collection(*id), Some(true)))
+                .map(|list| list.list_id)
+                .collect(),
+        )
+    }
+
+    /// What there is of a name, only verified or unverified where that is said.
+    fn of(&self, name: &ListRef, verified: Option<bool>) -> impl Iterator<Item = List> + use<'_> {
+        let found = self.found.get(name).map(Vec::as_slice).unwrap_or_default();
+        found.iter().copied().filter(move |list| verified.is_none_or(|verified| list.verified == verified))
+    }
+
+    /// For each condition that lists answer, those lists.
+    fn conditions(&self, conditions: &Conditions) -> Vec<Vec<List>> {
+        let single = single(conditions).into_iter().chain(traits(conditions));
+        let mut all: Vec<Vec<List>> = single.map(|name| self.of(&name, Some(true)).collect()).collect();
+        all.extend(creator(conditions).map(|name| self.of(&name, conditions.creator_verified).collect()));
+        if let Some(one_of) = &conditions.collections {
+            all.push(one_of.iter().flat_map(|id| self.of(&collection(*id), Some(true))).collect());
+        }
+        all
+    }
+}
+
+impl Lead {
+    fn new(driver: Driver, lists: &[List]) -> Self {
+        let total = lists.iter().map(|list| list.total).sum();
+        let mut lists: Vec<i64> = lists.iter().map(|list| list.list_id).collect();
+        lists.sort_unstable();
+        lists.dedup();
+        Self { driver, lists, few: None, total }
+    }
+
+    fn far(driver: Driver) -> Self {
+        Self { driver, lists: Vec::new(), few: None, total: i64::MAX }
+    }
+
+    fn by_lists(lists: &[List]) -> Self {
+        Self::new(if lists.len() == 1 { Driver::List } else { Driver::Lists }, lists)
+    }
+}
+
+/// The ways to a search's assets, the best one first; none where there is nothing to be found.
+pub(super) fn leads(filter: &Filter, lists: &Lists) -> Vec<Lead> {
+    let conditions = &filter.conditions;
+    if filter.any || filter.negate {
+        return sifting(filter, lists);
+    }
+    if filter.holdings.is_some() {
+        let owner = single(conditions).into_iter().find(|name| name.kind == ListKind::Owner);
+        let owned: Vec<i64> =
+            owner.iter().flat_map(|name| lists.of(name, Some(true))).map(|list| list.list_id).collect();
+        return vec![Lead { lists: owned, ..Lead::far(Driver::Held) }];
+    }
+    let mut named = lists.conditions(conditions);
+    if named.iter().any(Vec::is_empty) {
+        return Vec::new();
+    }
+    named.sort_by_key(|lists| lists.iter().map(|list| list.total).sum::<i64>());
+    let best = named.first().map_or_else(|| Lead::far(Driver::All), |lists| Lead::by_lists(lists));
+    match few(conditions) {
+        Some(few) if best.total > SHORT => {
+            vec![Lead { few: Some(few), total: SHORT, ..Lead::far(Driver::Few) }, best]
+        }
+        _ => vec![best],
+    }
+}
+
+/// Where one condition is enough, or none may hold: lists lead only where they are all that is asked for.
+fn sifting(filter: &Filter, lists: &Lists) -> Vec<Lead> {
+    let conditions = &filter.conditions;
+    if conditions.is_empty() {
+        return if filter.negate { Vec::new() } else { vec![Lead::far(Driver::All)] };
+    }
+    if !filter.negate && conditions.without_lists().is_empty() {
+        let all: Vec<List> = lists.conditions(conditions).into_iter().flatten().collect();
+        return if all.is_empty() { Vec::new() } else { vec![Lead::new(Driver::Lists, &all)] };
+    }
+    vec![Lead::far(Driver::Sift)]
+}
+
+fn few(conditions: &Conditions) -> Option<Few> {
+    let few = Few { asset_signer: conditions.asset_signer, ..Few::default() };
+    let few = if few == Few::default() { Few { id: conditions.supply_mint, ..few } } else { few };
+    let uri = conditions.json_uri.as_deref().map(uri_digest);
+    let few = if few == Few::default() { Few { json_uri: uri, ..few } } else { few };
+    (few != Few::default()).then_some(few)
+}
+
+/// Conditions that one list answers: that of verified members.
+fn single(conditions: &Conditions) -> Vec<ListRef> {
+    let of = [
+        (ListKind::Owner, conditions.owner),
+        (ListKind::Authority, conditions.authority),
+        (ListKind::Delegate, conditions.delegate),
+        (ListKind::Tree, conditions.tree),
+        (ListKind::RoyaltyTarget, conditions.royalty_target),
+        (ListKind::AgentToken, conditions.agent_token),
+    ];
+    let addresses = of.into_iter().filter_map(|(kind, address)| Some(ListRef::of(kind, address?)));
+    addresses.chain(conditions.group.clone()).collect()
+}
+
+fn creator(conditions: &Conditions) -> Option<ListRef> {
+    conditions.creator.map(|address| ListRef::of(ListKind::Creator, address))
+}
+
+/// Conditions that a column answers, and that a list leads to as well.
+fn traits(conditions: &Conditions) -> Vec<ListRef> {
+    let interface = conditions.interface.as_deref().map(Trait::Interface);
+    let burnt = (conditions.burnt == Some(true)).then_some(Trait::Burnt);
+    let agent = (conditions.is_agent == Some(true)).then_some(Trait::Agent);
+    let keys = [interface, burnt, agent].into_iter().flatten().filter_map(Trait::list);
+    keys.map(|key| ListRef { kind: key.kind, key: key.key, value: key.value }).collect()
+}
+
+fn collection(id: Pubkey) -> ListRef {
+    ListRef { kind: ListKind::Group, key: "collection".to_owned(), value: id.as_bytes().to_vec() }
+}
+
+/// The codes of classes; of all where there are none.
+pub(super) fn classes(classes: &[TokenClass]) -> Vec<i16> {
+    let all = [TokenClass::Fungible, TokenClass::RegularNft, TokenClass::CompressedNft];
+    let classes = if classes.is_empty() { &all } else { classes };
+    classes.iter().map(|class| class.code()).collect()
+}

@@ -1,0 +1,115 @@
+//! What Postgres finds by itself: statements that return the places where the database contradicts itself.
+
+use super::Snapshot;
+use crate::StoreError;
+
+/// A kind of contradiction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Contradiction {
+    /// A list's total is not the number of its members.
+    Total,
+    /// A member of no list, of no asset, or of an asset that does not name the list.
+    StrayMember,
+    /// An asset names a list that has no such member.
+    MissingMember,
+    /// A member's slots or version are not those of its asset.
+    MemberColumns,
+    /// The counter of assets is not their number.
+    Counter,
+    /// A change of a tree whose leaf has no node, or an older one.
+    MissingNode,
+    /// An asset of a leaf or an account that is not known as one of the chain.
+    UnknownChainAsset,
+    /// An index that Postgres has marked as not valid.
+    Index,
+}
+
+/// Each kind with the statement that returns its places as text; `$1` is how many at most.
+const STATEMENTS: [(Contradiction, &str); 8] = [
+    (
+        Contradiction::Total,
+        "SELECT format('list %s: total %s, members %s', list_id, total, members)
+         FROM (SELECT list_id, total,
+                      (SELECT count(*) FROM list_member WHERE list_member.list_id = asset_list.list_id) AS members
+               FROM asset_list) AS counted
+         WHERE total <> members LIMIT $1",
+    ),
+    (
+        Contradiction::StrayMember,
+        "SELECT format('list %s, asset %s', member.list_id, encode(member.asset_id, 'hex'))
+         FROM list_member AS member LEFT JOIN asset_list AS list ON list.list_id = member.list_id
+              LEFT JOIN asset ON asset.asset_id = member.asset_id
+         WHERE list.list_id IS NULL OR asset.asset_id IS NULL OR NOT member.list_id = ANY(asset.list_ids) LIMIT $1",
+    ),
+    (
+        Contradiction::MissingMember,
+        "SELECT format('asset %s, list %s', encode(asset.asset_id, 'hex'), named.list_id)
+         FROM asset CROSS JOIN UNNEST(asset.list_ids) AS named (list_id)
+              LEFT JOIN list_member AS member ON member.list_id = named.list_id AND member.asset_id = asset.asset_id
+         WHERE member.list_id IS NULL LIMIT $1",
+    ),
+    (
+        Contradiction::MemberColumns,
+        "SELECT format('list %s, asset %s', member.list_id, encode(member.asset_id, 'hex'))
+         FROM list_member AS member JOIN asset ON asset.asset_id = member.asset_id
+         WHERE (member.slot_created, member.slot_updated, member.version)
+               IS DISTINCT FROM (asset.slot_created, asset.slot_updated, asset.version) LIMIT $1",
+    ),
+    (
+        Contradiction::Counter,
+        "SELECT format('the counter says %s, and there are %s', told.value, counted.value)
+         FROM (SELECT (SELECT value FROM counter WHERE name = 'assets') AS value) AS told,
+              (SELECT count(*) AS value FROM asset) AS counted
+         WHERE told.value IS DISTINCT FROM counted.value LIMIT $1",
+    ),
+    (
+        Contradiction::MissingNode,
+        "SELECT format('tree %s, change %s of leaf %s', encode(change.tree, 'hex'), change.seq, change.leaf_index)
+         FROM tree_change AS change LEFT JOIN tree ON tree.tree = change.tree
+              LEFT JOIN tree_node AS node
+              ON node.tree = change.tree AND node.node_index = (1::bigint << tree.depth::int) + change.leaf_index
+         WHERE node.seq IS NULL OR node.seq < change.seq LIMIT $1",
+    ),
+    (
+        Contradiction::UnknownChainAsset,
+        "SELECT format('asset %s', encode(asset_id, 'hex'))
+         FROM (SELECT asset_id FROM tree_change WHERE asset_id IS NOT NULL AND event IS NOT NULL
+               UNION ALL SELECT asset_id FROM leaf_event
+               UNION ALL SELECT asset_id FROM account WHERE asset_id IS NOT NULL AND kind NOT IN (0, 1)) AS seen
+         WHERE NOT EXISTS (SELECT FROM chain_asset WHERE chain_asset.asset_id = seen.asset_id) LIMIT $1",
+    ),
+    (
+        Contradiction::Index,
+        "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid LIMIT $1",
+    ),
+];
+
+/// Name and text of every statement, for the tests that hold them against golden files.
+pub fn statements() -> Vec<(String, &'static str)> {
+    STATEMENTS.iter().map(|(kind, statement)| (format!("{kind:?}"), *statement)).collect()
+}
+
+impl Contradiction {
+    /// Every kind, in the order in which they are looked for.
+    pub fn all() -> impl Iterator<Item = Self> {
+        STATEMENTS.iter().map(|(kind, _)| *kind)
+    }
+}
+
+impl Snapshot {
+    /// The places of one kind, in no order, `limit` at most. It reads whole tables, one row at a time.
+    pub async fn contradictions(
+        &mut self,
+        kind: Contradiction,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        let statements = STATEMENTS.iter().filter(|(of, _)| *of == kind);
+        let mut places = Vec::new();
+        for (_, statement) in statements {
+            let more: Vec<String> =
+                sqlx::query_scalar(*statement).bind(i64::from(limit)).fetch_all(&mut self.connection).await?;
+            places.extend(more);
+        }
+        Ok(places)
+    }
+}

@@ -1,0 +1,208 @@
+//! What assets are made of, read by a fixed number of statements whatever the number of assets.
+
+use std::collections::BTreeMap;
+
+use sqlx::Row as _;
+use sqlx::postgres::{PgConnection, PgRow};
+use vitrine_model::{Pubkey, Slot};
+
+use crate::StoreError;
+use crate::chain::{
+    AccountKind, AssetSources, Document, Holder, LeafChange, LeafEvent, SourceAccount, TokenAccount,
+};
+
+/// The accounts of assets but for token accounts. `$1` the assets. Index `account_asset`.
+const ACCOUNTS: &str = "SELECT asset_id, address, kind, slot, closed, slot_first, program, data FROM account
+WHERE asset_id = ANY($1) AND kind <> 1 ORDER BY asset_id, address";
+
+/// Of each asset the token account that holds some and was updated last. `$1` the assets. Index `account_holder`.
+const HOLDERS: &str = "SELECT wanted.asset_id, held.* FROM UNNEST($1::bytea[]) AS wanted (asset_id) CROSS JOIN LATERAL (
+    SELECT address, slot, program, token_owner, token_amount::text, token_delegate, token_delegated_amount::text,
+           token_frozen, token_close_authority, token_extensions
+    FROM account WHERE account.asset_id = wanted.asset_id AND kind = 1 AND NOT closed AND token_amount > 0
+    ORDER BY slot DESC, write_version DESC, address LIMIT 1
+) AS held";
+
+/// The changes of leaves. `$1` the assets. Index `tree_change_asset`.
+const CHANGES: &str = "SELECT asset_id, tree, seq, leaf_index, slot, instruction, event FROM tree_change
+WHERE asset_id = ANY($1) ORDER BY asset_id, seq, tree";
+
+/// The events that changed no tree. `$1` the assets. The primary key.
+const EVENTS: &str = "SELECT asset_id, slot, instruction, event FROM leaf_event
+WHERE asset_id = ANY($1) ORDER BY asset_id, slot, signature, position";
+
+/// The documents that have arrived. `$1` their uris. The primary key.
+const DOCUMENTS: &str = "SELECT uri, body FROM document
+WHERE digest IN (SELECT sha256(convert_to(uri, 'UTF8')) FROM UNNEST($1::text[]) AS wanted (uri)) AND body IS NOT NULL";
+
+/// Statements with their names, for the tests that hold them against golden files and plans.
+pub(crate) fn statements() -> Vec<(String, &'static str)> {
+    [
+        ("sources_accounts", ACCOUNTS),
+        ("sources_holders", HOLDERS),
+        ("sources_changes", CHANGES),
+        ("sources_events", EVENTS),
+        ("sources_documents", DOCUMENTS),
+    ]
+    .map(|(name, sql)| (name.to_owned(), sql))
+    .to_vec()
+}
+
+/// What one asset's sources are gathered in.
+struct Gathered {
+    sources: AssetSources,
+    first: Option<Slot>,
+}
+
+/// Reads the sources of assets, each with the uri under which its document is looked for.
+pub(super) async fn read(
+    connection: &mut PgConnection,
+    wanted: &BTreeMap<Pubkey, Option<String>>,
+) -> Result<Vec<AssetSources>, StoreError> {
+    let ids: Vec<[u8; 32]> = wanted.keys().map(|id| *id.as_bytes()).collect();
+    let mut all: BTreeMap<Pubkey, Gathered> = wanted.keys().map(|&id| (id, Gathered::new(id))).collect();
+    for (statement, add) in [
+        (ACCOUNTS, Gathered::account as Add),
+        (HOLDERS, Gathered::holder),
+        (CHANGES, Gathered::change),
+        (EVENTS, Gathered::event),
+    ] {
+        let rows = sqlx::query(statement).bind(&ids).fetch_all(&mut *connection).await?;
+        for row in &rows {
+            if let Some(gathered) = all.get_mut(&Pubkey::from_bytes(row.try_get(0)?)) {
+                add(gathered, row)?;
+            }
+        }
+    }
+    let documents = documents(connection, wanted).await?;
+    let finished = |(id, gathered): (Pubkey, Gathered)| {
+        let uri = wanted.get(&id).and_then(Option::as_ref);
+        gathered.finish(uri.and_then(|uri| Some((uri, documents.get(uri)?))))
+    };
+    Ok(all.into_iter().map(finished).collect())
+}
+
+async fn documents(
+    connection: &mut PgConnection,
+    wanted: &BTreeMap<Pubkey, Option<String>>,
+) -> Result<BTreeMap<String, String>, StoreError> {
+    let uris: Vec<&str> = wanted.values().filter_map(Option::as_deref).collect();
+    if uris.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let rows = sqlx::query(DOCUMENTS).bind(uris).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// Adds a row to what it is a part of.
+type Add = fn(&mut Gathered, &PgRow) -> Result<(), StoreError>;
+
+impl Gathered {
+    fn new(id: Pubkey) -> Self {
+        let sources = AssetSources {
+            id,
+            slot_created: Slot::default(),
+            accounts: Vec::new(),
+            holder: None,
+            leaf: Vec::new(),
+            events: Vec::new(),
+            documents: Vec::new(),
+        };
+        Self { sources, first: None }
+    }
+
+    fn seen(&mut self, slot: Slot) {
+        self.first = self.first.into_iter().chain([slot]).min();
+    }
+
+    fn account(&mut self, row: &PgRow) -> Result<(), StoreError> {
+        let address = Pubkey::from_bytes(row.try_get(1)?);
+        let kind: i16 = row.try_get(2)?;
+        let kind = AccountKind::from_code(kind).ok_or_else(|| StoreError::Inconsistent {
+            table: "account",
+            column: "kind",
+            key: address.to_string(),
+            reason: format!("{kind} is none"),
+        })?;
+        if let Some(first) = row.try_get::<Option<i64>, _>(5)? {
+            self.seen(slot(first, address)?);
+        }
+        let (program, data): (Option<[u8; 32]>, Option<Vec<u8>>) = (row.try_get(6)?, row.try_get(7)?);
+        self.sources.accounts.push(SourceAccount {
+            address,
+            kind,
+            slot: slot(row.try_get(3)?, address)?,
+            closed: row.try_get(4)?,
+            data: program.map(Pubkey::from_bytes).zip(data),
+        });
+        Ok(())
+    }
+
+    fn holder(&mut self, row: &PgRow) -> Result<(), StoreError> {
+        let address = Pubkey::from_bytes(row.try_get(1)?);
+        let key = |at: usize| row.try_get::<Option<[u8; 32]>, _>(at).map(|key| key.map(Pubkey::from_bytes));
+        let number = |at: usize| -> Result<u64, StoreError> {
+            let text: String = row.try_get(at)?;
+            text.parse().map_err(|_| damaged("account", "token_amount", address, format!("{text} is no u64")))
+        };
+        self.sources.holder = Some(Holder {
+            address,
+            slot: slot(row.try_get(2)?, address)?,
+            account: TokenAccount {
+                program: Pubkey::from_bytes(row.try_get(3)?),
+                owner: Pubkey::from_bytes(row.try_get(4)?),
+                amount: number(5)?,
+                delegate: key(6)?,
+                delegated_amount: number(7)?,
+                frozen: row.try_get(8)?,
+                close_authority: key(9)?,
+                extensions: row.try_get(10)?,
+            },
+        });
+        Ok(())
+    }
+
+    fn change(&mut self, row: &PgRow) -> Result<(), StoreError> {
+        let tree = Pubkey::from_bytes(row.try_get(1)?);
+        let at = slot(row.try_get(4)?, tree)?;
+        self.seen(at);
+        let (instruction, event): (Option<String>, Option<String>) = (row.try_get(5)?, row.try_get(6)?);
+        if let (Some(instruction), Some(event)) = (instruction, event) {
+            self.sources.leaf.push(LeafChange {
+                tree,
+                seq: row.try_get::<i64, _>(2)?.cast_unsigned(),
+                leaf_index: row.try_get::<i64, _>(3)?.cast_unsigned(),
+                slot: at,
+                instruction,
+                event,
+            });
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, row: &PgRow) -> Result<(), StoreError> {
+        let at = slot(row.try_get(1)?, self.sources.id)?;
+        self.seen(at);
+        self.sources.events.push(LeafEvent {
+            slot: at,
+            instruction: row.try_get(2)?,
+            event: row.try_get(3)?,
+        });
+        Ok(())
+    }
+
+    fn finish(mut self, document: Option<(&String, &String)>) -> AssetSources {
+        self.sources.slot_created = self.first.unwrap_or_default();
+        let document = document.map(|(uri, body)| Document { uri: uri.clone(), body: body.clone() });
+        self.sources.documents.extend(document);
+        self.sources
+    }
+}
+
+fn slot(value: i64, key: Pubkey) -> Result<Slot, StoreError> {
+    Slot::from_i64(value).ok_or_else(|| damaged("account", "slot", key, format!("{value} is negative")))
+}
+
+fn damaged(table: &'static str, column: &'static str, key: Pubkey, reason: String) -> StoreError {
+    StoreError::Inconsistent { table, column, key: key.to_string(), reason }
+}

@@ -1,0 +1,185 @@
+//! The tables of trees: changes and events are added, nodes are raised.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::Row as _;
+use sqlx::postgres::PgConnection;
+use vitrine_model::Pubkey;
+
+use crate::StoreError;
+use crate::chain::{LeafEventSeen, TreeChange};
+
+/// Adds changes that are new, and what was not understood before to those that are not. `$1…` are columns.
+const CHANGES: &str = "INSERT INTO tree_change (tree, seq, leaf_index, slot, signature, asset_id, instruction, event)
+SELECT * FROM UNNEST($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[], $7::text[], $8::text[])
+ON CONFLICT (tree, seq) DO UPDATE
+SET asset_id = excluded.asset_id, instruction = excluded.instruction, event = excluded.event
+WHERE tree_change.event IS NULL AND excluded.event IS NOT NULL
+RETURNING asset_id";
+
+/// Raises nodes to newer hashes. `$1…` are columns.
+const NODES: &str = "INSERT INTO tree_node (tree, node_index, seq, hash)
+SELECT * FROM UNNEST($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[])
+ON CONFLICT (tree, node_index) DO UPDATE SET seq = excluded.seq, hash = excluded.hash WHERE tree_node.seq < excluded.seq";
+
+/// Adds changes of trees; returns how many were new or are understood only now, and adds their assets to `touched`.
+pub(super) async fn write(
+    connection: &mut PgConnection,
+    changes: &[TreeChange],
+    touched: &mut BTreeSet<Pubkey>,
+) -> Result<u64, StoreError> {
+    if changes.is_empty() {
+        return Ok(0);
+    }
+    // In the order of the keys: all writers wait for rows in one order.
+    let changes: Vec<&TreeChange> = unique(changes).into_values().collect();
+    let trees: BTreeMap<Pubkey, &TreeChange> = changes.iter().map(|&change| (change.tree, change)).collect();
+    sqlx::query(
+        "INSERT INTO tree (tree, program, depth) SELECT * FROM UNNEST($1::bytea[], $2::bytea[], $3::smallint[])
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(trees.keys().map(|tree| *tree.as_bytes()).collect::<Vec<_>>())
+    .bind(trees.values().map(|change| *change.program.as_bytes()).collect::<Vec<_>>())
+    .bind(trees.values().map(|change| depth(change)).collect::<Vec<_>>())
+    .execute(&mut *connection)
+    .await?;
+    let rows = sqlx::query(CHANGES)
+        .bind(changes.iter().map(|change| *change.tree.as_bytes()).collect::<Vec<_>>())
+        .bind(changes.iter().map(|change| change.seq.cast_signed()).collect::<Vec<_>>())
+        .bind(changes.iter().map(|change| change.leaf_index.cast_signed()).collect::<Vec<_>>())
+        .bind(changes.iter().map(|change| change.slot.as_i64()).collect::<Vec<_>>())
+        .bind(changes.iter().map(|change| change.signature).collect::<Vec<_>>())
+        .bind(changes.iter().map(|change| change.asset_id.map(|id| *id.as_bytes())).collect::<Vec<_>>())
+        .bind(changes.iter().map(|change| change.instruction.as_deref()).collect::<Vec<_>>())
+        .bind(changes.iter().map(|change| change.event.as_deref()).collect::<Vec<_>>())
+        .fetch_all(&mut *connection)
+        .await?;
+    for row in &rows {
+        touched.extend(row.try_get::<Option<[u8; 32]>, _>(0)?.map(Pubkey::from_bytes));
+    }
+    let nodes = nodes(&changes);
+    sqlx::query(NODES)
+        .bind(nodes.keys().map(|(tree, _)| *tree.as_bytes()).collect::<Vec<_>>())
+        .bind(nodes.keys().map(|(_, index)| index.cast_signed()).collect::<Vec<_>>())
+        .bind(nodes.values().map(|(seq, _)| seq.cast_signed()).collect::<Vec<_>>())
+        .bind(nodes.values().map(|(_, hash)| *hash).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(rows.len() as u64)
+}
+
+/// Adds events that changed no tree; as [`write`].
+pub(super) async fn write_events(
+    connection: &mut PgConnection,
+    events: &[LeafEventSeen],
+    touched: &mut BTreeSet<Pubkey>,
+) -> Result<u64, StoreError> {
+    if events.is_empty() {
+        return Ok(0);
+    }
+    let mut events: Vec<&LeafEventSeen> = events.iter().collect();
+    events.sort_unstable_by_key(|event| (event.asset_id, event.slot, event.signature, event.position));
+    let rows = sqlx::query(
+        "INSERT INTO leaf_event (asset_id, slot, signature, position, instruction, event)
+         SELECT * FROM UNNEST($1::bytea[], $2::bigint[], $3::bytea[], $4::integer[], $5::text[], $6::text[])
+         ON CONFLICT DO NOTHING RETURNING asset_id",
+    )
+    .bind(events.iter().map(|event| *event.asset_id.as_bytes()).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.slot.as_i64()).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.signature).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.position.cast_signed()).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.instruction.as_str()).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.event.as_str()).collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await?;
+    for row in &rows {
+        touched.insert(Pubkey::from_bytes(row.try_get(0)?));
+    }
+    Ok(rows.len() as u64)
+}
+
+/// Each change once; of two that are understood or not, the one that is.
+fn unique(changes: &[TreeChange]) -> BTreeMap<(Pubkey, u64), &TreeChange> {
+    let mut unique = BTreeMap::new();
+    for change in changes {
+        match unique.entry((change.tree, change.seq)) {
+            Entry::Vacant(place) => drop(place.insert(change)),
+            Entry::Occupied(mut place) => {
+                let kept: &mut &TreeChange = place.get_mut();
+                if kept.event.is_none() {
+                    *kept = change;
+                }
+            }
+        }
+    }
+    unique
+}
+
+/// The newest hash of each node that the changes touch: 1 is the root, those below n are 2n and 2n + 1.
+fn nodes(changes: &[&TreeChange]) -> BTreeMap<(Pubkey, u64), (u64, [u8; 32])> {
+    let mut nodes: BTreeMap<(Pubkey, u64), (u64, [u8; 32])> = BTreeMap::new();
+    for change in changes {
+        let leaf = (1_u64 << depth(change)) + change.leaf_index;
+        for (level, hash) in change.path.iter().enumerate() {
+            let node = nodes.entry((change.tree, leaf >> level)).or_insert((change.seq, *hash));
+            if node.0 < change.seq {
+                *node = (change.seq, *hash);
+            }
+        }
+    }
+    nodes
+}
+
+/// Levels below the root. The table refuses what no tree has.
+fn depth(change: &TreeChange) -> i16 {
+    i16::try_from(change.path.len()).unwrap_or(i16::MAX).saturating_sub(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use vitrine_model::Slot;
+
+    use super::*;
+
+    fn change(seq: u64, leaf_index: u64, event: Option<&str>) -> TreeChange {
+        let hash = u8::try_from(seq).expect("a small number");
+        TreeChange {
+            tree: Pubkey::from_bytes([1; 32]),
+            program: Pubkey::from_bytes([2; 32]),
+            seq,
+            leaf_index,
+            slot: Slot::default(),
+            signature: [3; 64],
+            asset_id: None,
+            instruction: None,
+            event: event.map(str::to_owned),
+            path: vec![[hash; 32]; 4],
+        }
+    }
+
+    #[test]
+    fn a_node_has_the_hash_of_its_newest_change() {
+        let (older, newer) = (change(1, 5, None), change(2, 4, None));
+        let tree = older.tree;
+        let expected: BTreeMap<_, _> =
+            [(1, 2), (3, 2), (6, 2), (12, 2), (13, 1)].map(|(node, seq)| ((tree, node), seq)).into();
+        for order in [[&older, &newer], [&newer, &older]] {
+            let found = nodes(&order);
+            let seqs: BTreeMap<_, _> = found.iter().map(|(key, (seq, _))| (*key, *seq)).collect();
+            assert_eq!(seqs, expected);
+            for (seq, hash) in found.into_values() {
+                assert_eq!(u64::from(hash[0]), seq);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_understood_stands_for_what_is_not() {
+        let (dark, clear) = (change(1, 5, None), change(1, 5, Some("{}")));
+        for order in [[dark.clone(), clear.clone()], [clear.clone(), dark]] {
+            let kept = unique(&order);
+            assert_eq!(kept.into_values().collect::<Vec<_>>(), [&clear]);
+        }
+    }
+}
