@@ -3,7 +3,7 @@
 -- Read by: every page of a list, by primary key, for `body` (and `splices` where a display option is on).
 -- Partitioning: by hash of asset_id; nothing here refers to another asset.
 CREATE TABLE IF NOT EXISTS asset (
-    asset_id     bytea   NOT NULL PRIMARY KEY CHECK (octet_length(asset_id) = 32),
+    asset_id     bytea   NOT NULL CHECK (octet_length(asset_id) = 32),
     -- Slots are u64 on Solana and stay below 2^63 here.
     slot_created bigint  NOT NULL CHECK (slot_created >= 0),
     slot_updated bigint  NOT NULL CHECK (slot_updated >= 0),
@@ -25,7 +25,9 @@ CREATE TABLE IF NOT EXISTS asset (
     version      bigint  NOT NULL,
     -- Where the display options put their parts into `body` (layout: vitrine-model, splice.rs).
     splices      bytea   NOT NULL,
-    body         bytea   NOT NULL
+    body         bytea   NOT NULL,
+    -- Serves: bodies by id; with the version, so that a server that has kept the bytes reads no row at all.
+    PRIMARY KEY (asset_id) INCLUDE (version)
 );
 
 -- Bodies are read far more often than written: never compressed, and kept in the row up to a page's
