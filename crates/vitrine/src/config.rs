@@ -11,6 +11,7 @@ use figment::providers::Serialized;
 use figment::{Figment, error::Kind};
 use serde::Deserialize;
 use vitrine_ingest::ImportOptions;
+use vitrine_ingest::fetch::DocumentSettings;
 use vitrine_rpc::{
     AuthSettings, CompressionSettings, CorsSettings, HeliusSettings, InfuraSettings, RpcSettings,
     ServerSettings, Settings, TierSettings, Tiers, TriportSettings,
@@ -56,6 +57,8 @@ pub struct Config {
     pub log: LogSettings,
     /// `vitrine import`.
     pub import: ImportSettings,
+    /// Off-chain documents.
+    pub documents: DocumentSettings,
     /// Where the tiers stand.
     pub tiers: TiersFile,
 }

@@ -14,5 +14,5 @@ mod resolver;
 mod settings;
 
 pub use client::{Client, ClientError, Failure};
-pub use queue::{Clock, FetchEnd, FetchError, FetchSummary, Fetcher, Remake};
+pub use queue::{Clock, FetchEnd, FetchError, FetchSummary, Fetcher};
 pub use settings::DocumentSettings;

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +12,12 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 use tracing::{debug, error, warn};
-use vitrine_model::Pubkey;
 use vitrine_store::{DueDocument, Kept, Store, StoreError};
 
 use super::backoff;
 use super::{Client, ClientError, DocumentSettings, Failure};
 use crate::import::cancelled;
+use crate::normalise::compose;
 
 /// Hosts that are looked at in one statement.
 const HOSTS_MAX: u32 = 256;
@@ -37,12 +36,6 @@ const PAUSES_MAX: usize = 10_000;
 
 /// What o'clock it is.
 pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
-
-/// Makes assets anew from what is stored of them.
-pub trait Remake: Send + Sync + 'static {
-    /// Makes these assets anew, in one transaction; they are in the order of their ids.
-    fn remake(&self, ids: &[Pubkey]) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
 
 /// When a fetcher ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +75,8 @@ pub enum FetchError {
 }
 
 /// Fetches documents. Any number may run on one database at a time.
-pub struct Fetcher<R> {
-    worker: Arc<Worker<R>>,
+pub struct Fetcher {
+    worker: Arc<Worker>,
     store_patience: Duration,
     random: StdRng,
     fetches: JoinSet<Settled>,
@@ -98,12 +91,11 @@ pub struct Fetcher<R> {
 }
 
 /// What all fetches share.
-struct Worker<R> {
+struct Worker {
     store: Store,
     client: Client,
     settings: DocumentSettings,
     clock: Clock,
-    remake: R,
 }
 
 /// What became of a document that was taken.
@@ -127,19 +119,18 @@ enum Outcome {
     Lost,
 }
 
-impl<R: Remake> Fetcher<R> {
+impl Fetcher {
     /// A fetcher on a store. `random` spreads the tries, `clock` says when they are due; a store that is away is waited
     /// for as long as `store_patience`.
     pub fn new(
         store: Store,
         settings: &DocumentSettings,
-        remake: R,
         clock: Clock,
         random: StdRng,
         store_patience: Duration,
     ) -> Result<Self, ClientError> {
         let client = Client::new(settings)?;
-        let worker = Worker { store, client, settings: settings.clone(), clock, remake };
+        let worker = Worker { store, client, settings: settings.clone(), clock };
         Ok(Self {
             worker: Arc::new(worker),
             store_patience,
@@ -299,7 +290,7 @@ impl<R: Remake> Fetcher<R> {
     }
 }
 
-impl<R: Remake> Worker<R> {
+impl Worker {
     /// Brings a document that was taken to an end.
     async fn settle(&self, due: &DueDocument, random: f64) -> Settled {
         if due.arrived {
@@ -358,7 +349,7 @@ impl<R: Remake> Worker<R> {
         loop {
             let ids = self.store.assets_naming(due, after, most).await?;
             if !ids.is_empty() {
-                self.remake.remake(&ids).await?;
+                self.store.remake(&ids, &compose).await?;
             }
             remade += ids.len() as u64;
             after = ids.last().copied();
@@ -393,7 +384,7 @@ impl FetchSummary {
     }
 }
 
-impl<R> fmt::Debug for Fetcher<R> {
+impl fmt::Debug for Fetcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fetcher").field("summary", &self.summary).finish_non_exhaustive()
     }
