@@ -42,8 +42,16 @@ CREATE TABLE IF NOT EXISTS account (
     -- Of a master edition: how many editions were printed (u64), and how many there may be: null where nothing bounds it.
     -- The first is null for all that is no master edition, and for one that is closed.
     edition_supply         numeric(20, 0),
-    edition_max_supply     numeric(20, 0)
+    edition_max_supply     numeric(20, 0),
+    -- Of an asset of MPL Core: the collection that it is in. Null for all others.
+    core_collection        bytea CHECK (octet_length(core_collection) = 32),
+    -- Of a collection of MPL Core: who may change it and its members. Null for all others.
+    core_authority         bytea CHECK (octet_length(core_authority) = 32)
 );
+
+-- Serves: the members of a collection of MPL Core, which are made anew when its authority changes.
+CREATE INDEX IF NOT EXISTS account_core_collection ON account (core_collection, address)
+    WHERE core_collection IS NOT NULL;
 
 -- Serves: what an asset is made of, but for its token accounts; and the master edition of getNftEditions.
 CREATE INDEX IF NOT EXISTS account_asset ON account (asset_id) WHERE kind <> 1;

@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod assets;
 pub mod case;
+pub mod chain;
 pub mod client;
 pub mod consistency;
 #[cfg(target_os = "linux")]

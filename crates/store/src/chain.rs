@@ -85,6 +85,24 @@ pub enum AccountContent {
         data: Vec<u8>,
         /// What an edition is; none for all else.
         edition: Option<Edition>,
+        /// What ties it to other accounts of MPL Core; none for all else.
+        tie: Option<CoreTie>,
+    },
+}
+
+/// What ties an asset of MPL Core to its collection: the authority of the collection is the asset's. An asset is made
+/// anew when the authority that its collection's account names becomes another one, or is seen for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CoreTie {
+    /// An asset that is in a collection.
+    Member {
+        /// The collection's address.
+        collection: Pubkey,
+    },
+    /// A collection.
+    Collection {
+        /// Who may change it and its members.
+        authority: Pubkey,
     },
 }
 
@@ -139,6 +157,8 @@ pub struct AssetSources {
     pub accounts: Vec<SourceAccount>,
     /// The token account that holds some of it and was updated last.
     pub holder: Option<Holder>,
+    /// Who may change the collection of MPL Core that its account is tied to ([`CoreTie`]); none where that was not seen.
+    pub collection_authority: Option<Pubkey>,
     /// The changes of its leaf that are understood, in the order of `seq`.
     pub leaf: Vec<LeafChange>,
     /// Its events that changed no tree, in the order of slot, signature and position.

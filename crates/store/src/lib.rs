@@ -21,9 +21,9 @@ mod verify;
 mod write;
 
 pub use chain::{
-    AccountContent, AccountKind, AccountSeen, AssetSources, ChainBatch, Compose, Composed, DeadLetter,
-    Document, Edition, Holder, LeafChange, LeafEvent, LeafEventSeen, LetterId, SourceAccount, TokenAccount,
-    TreeChange,
+    AccountContent, AccountKind, AccountSeen, AssetSources, ChainBatch, Compose, Composed, CoreTie,
+    DeadLetter, Document, Edition, Holder, LeafChange, LeafEvent, LeafEventSeen, LetterId, SourceAccount,
+    TokenAccount, TreeChange,
 };
 pub use chain_plan::{
     ChangePlace, ChangesPlan, EditionPlace, EditionsPlan, Holding, LeafRef, SignaturesPlan,

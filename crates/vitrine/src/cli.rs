@@ -68,6 +68,8 @@ mod tests {
             "migrate",
             "import a.json b.ndjson.gz --strict --rejects r.ndjson",
             "import -",
+            "verify",
+            "verify --json",
             "keys create --tier basic --name n --expires 2030-01-01T00:00:00Z --json",
             "keys list --json",
             "keys revoke 1",

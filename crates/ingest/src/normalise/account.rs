@@ -1,11 +1,12 @@
 //! An update of an account becomes what is stored of it.
 
 use vitrine_model::{Pubkey, Slot};
-use vitrine_store::{AccountContent, AccountKind, AccountSeen, Edition, TokenAccount};
+use vitrine_store::{AccountContent, AccountKind, AccountSeen, CoreTie, Edition, TokenAccount};
 
 use super::program::{
     AGENT_IDENTITY, INSCRIPTION, MPL_CORE, SYSTEM, TOKEN_METADATA, edition_of, token_program,
 };
+use crate::decode::mpl_core::UpdateAuthority;
 use crate::decode::token_metadata::{MasterEdition, Metadata, TokenStandard};
 use crate::decode::{Reason, agent_identity, inscription, mpl_core, spl_token, token_metadata};
 
@@ -138,15 +139,27 @@ fn may_have_edition(metadata: &Metadata<'_>) -> bool {
 
 fn core(update: &AccountUpdate<'_>) -> Result<Option<Said>, Reason> {
     use mpl_core::Account;
-    let kind = match mpl_core::decode(update.data)? {
+    let (kind, tie) = match mpl_core::decode(update.data)? {
         Account::Uninitialized => return Ok(Some(Said::closed())),
         // Nobody but a ledger knows what is behind the hash.
         Account::HashedAsset { .. } => return Ok(None),
-        Account::Asset(..) => AccountKind::CoreAsset,
-        Account::Collection(..) => AccountKind::CoreCollection,
-        Account::Group(..) => AccountKind::CoreGroup,
+        Account::Asset(asset, _) => (AccountKind::CoreAsset, member(asset.update_authority)),
+        Account::Collection(collection, _) => {
+            let authority = collection.update_authority;
+            (AccountKind::CoreCollection, Some(CoreTie::Collection { authority }))
+        }
+        Account::Group(..) => (AccountKind::CoreGroup, None),
     };
-    Ok(Some(Said::of(update, kind, Some(update.address))))
+    let (program, data) = (update.owner, update.data.to_vec());
+    let content = AccountContent::Data { program, data, edition: None, tie };
+    Ok(Some(Said { kind, asset_id: Some(update.address), content, tells_of: Vec::new() }))
+}
+
+fn member(authority: UpdateAuthority) -> Option<CoreTie> {
+    match authority {
+        UpdateAuthority::Collection(collection) => Some(CoreTie::Member { collection }),
+        UpdateAuthority::None | UpdateAuthority::Address(_) => None,
+    }
 }
 
 impl Said {
@@ -160,14 +173,18 @@ impl Said {
     }
 
     fn of(update: &AccountUpdate<'_>, kind: AccountKind, asset_id: Option<Pubkey>) -> Self {
-        let content =
-            AccountContent::Data { program: update.owner, data: update.data.to_vec(), edition: None };
+        let content = AccountContent::Data {
+            program: update.owner,
+            data: update.data.to_vec(),
+            edition: None,
+            tie: None,
+        };
         Self { kind, asset_id, content, tells_of: Vec::new() }
     }
 
     fn edition(update: &AccountUpdate<'_>, edition: Edition) -> Self {
         let (program, data) = (update.owner, update.data.to_vec());
-        let content = AccountContent::Data { program, data, edition: Some(edition) };
+        let content = AccountContent::Data { program, data, edition: Some(edition), tie: None };
         Self { kind: AccountKind::Edition, asset_id: None, content, tells_of: Vec::new() }
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Accounts<'a> {
 /// same sources give the same asset, to the byte.
 pub fn compose(sources: &AssetSources) -> Option<Composed> {
     let accounts = Accounts::read(sources);
-    let of_accounts = core::draft(&accounts, sources.id).or_else(|| token::draft(&accounts.token, sources));
+    let of_accounts = core::draft(&accounts, sources).or_else(|| token::draft(&accounts.token, sources));
     let of_leaf = leaf::fold(sources).map(leaf::Leaf::into_draft);
     let mut draft = match (of_accounts, of_leaf) {
         (Some(token), Some(leaf)) if accounts.token.metadata.is_none() => minted(token, leaf),

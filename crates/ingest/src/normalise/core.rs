@@ -1,6 +1,7 @@
 //! Assets, collections and groups of MPL Core.
 
 use vitrine_model::Pubkey;
+use vitrine_store::AssetSources;
 
 use super::compose::Accounts;
 use super::draft::{Agent, CoreParts, Draft, DraftCreator, DraftGrouping, DraftOwnership, DraftRoyalty};
@@ -11,10 +12,10 @@ use crate::decode::mpl_core::{
 };
 
 /// What an asset, a collection or a group is, as far as its account tells. `None` where the account is of none of them.
-pub(super) fn draft(accounts: &Accounts<'_>, id: Pubkey) -> Option<Draft> {
+pub(super) fn draft(accounts: &Accounts<'_>, sources: &AssetSources) -> Option<Draft> {
     let (closed, account) = accounts.core.as_ref()?;
     let (mut draft, plugins) = match account {
-        Account::Asset(asset, plugins) => (of_asset(asset, plugins), plugins),
+        Account::Asset(asset, plugins) => (of_asset(asset, plugins, sources.collection_authority), plugins),
         Account::Collection(collection, plugins) => (of_collection(collection), plugins),
         Account::Group(group, plugins) => (of_group(group), plugins),
         Account::Uninitialized | Account::HashedAsset { .. } => return None,
@@ -25,27 +26,27 @@ pub(super) fn draft(accounts: &Accounts<'_>, id: Pubkey) -> Option<Draft> {
     for record in &plugins.internal {
         add_plugin(&mut draft, &record.plugin);
     }
-    draft.core = Some(plugins::written(plugins, draft.core.unwrap_or_default()));
+    plugins::add(plugins, draft.core.get_or_insert_default());
     let has_plugin =
         plugins.external.iter().any(|record| matches!(record.adapter, Adapter::AgentIdentity { .. }));
     if has_plugin || accounts.agent.is_some() {
         let token = accounts.agent.and_then(|identity| identity.agent_token);
-        draft.agent = Some(Agent { token, signer: asset_signer_of(id) });
+        draft.agent = Some(Agent { token, signer: asset_signer_of(sources.id) });
     }
     Some(draft)
 }
 
-fn of_asset(asset: &Asset<'_>, plugins: &Plugins<'_>) -> Draft {
+/// An asset in a collection has the collection's authority.
+fn of_asset(asset: &Asset<'_>, plugins: &Plugins<'_>, of_collection: Option<Pubkey>) -> Draft {
     let (authority, collection) = match asset.update_authority {
         UpdateAuthority::None => (None, None),
         UpdateAuthority::Address(address) => (Some(address), None),
-        UpdateAuthority::Collection(collection) => (None, Some(collection)),
+        UpdateAuthority::Collection(collection) => (of_collection, Some(collection)),
     };
     // Nobody is in a collection without its authority's consent.
     let grouping = |value| DraftGrouping { key: "collection", value, verified: true };
     Draft {
         interface: Some("MplCoreAsset"),
-        // The authority of a collection is that of its assets, and stands in the collection's own account.
         authorities: vec![authority],
         groupings: collection.map(grouping).into_iter().collect(),
         ownership: DraftOwnership {

@@ -17,7 +17,7 @@ use crate::decode::mpl_core::{
 const MAX_DATA_DEPTH: usize = 64;
 
 /// Puts all plugins into `parts`.
-pub(super) fn written(plugins: &Plugins<'_>, parts: CoreParts) -> CoreParts {
+pub(super) fn add(plugins: &Plugins<'_>, parts: &mut CoreParts) {
     let (mut known, mut unknown) = (Map::new(), Vec::new());
     for record in &plugins.internal {
         let mut entry = json!({
@@ -42,14 +42,11 @@ pub(super) fn written(plugins: &Plugins<'_>, parts: CoreParts) -> CoreParts {
         let chosen = records.filter(|record| matches!(record.adapter, Adapter::Unknown { .. }) == unknown);
         chosen.map(|record| external(record, as_text)).collect::<Vec<_>>()
     };
-    CoreParts {
-        plugins: draft::json(&known),
-        unknown_plugins: some(unknown),
-        external_plugins: draft::json(&external(false, false))
-            .or_else(|| draft::json(&external(false, true))),
-        unknown_external_plugins: some(external(true, true)),
-        ..parts
-    }
+    parts.plugins = draft::json(&known);
+    parts.unknown_plugins = some(unknown);
+    parts.external_plugins =
+        draft::json(&external(false, false)).or_else(|| draft::json(&external(false, true)));
+    parts.unknown_external_plugins = some(external(true, true));
 }
 
 fn authority(authority: PluginAuthority) -> Value {

@@ -39,7 +39,7 @@ pub(super) fn draft(token: &Token<'_>, sources: &AssetSources) -> Option<Draft> 
     let interface = token.interface();
     let mut draft = Draft {
         interface: Some(interface),
-        ownership: token.ownership(interface, sources),
+        ownership: token.ownership(sources),
         supply: token.prints(interface),
         burnt: token.is_burnt(interface),
         token_info: token.info(),
@@ -132,12 +132,10 @@ fn is_fungible(interface: &str) -> bool {
 }
 
 impl Token<'_> {
-    /// Whether there is one at most.
+    /// Whether there is one of it at most, so that whoever holds it owns it.
     pub(super) fn is_single(&self) -> bool {
-        match &self.mint {
-            Some((_, _, mint)) => mint.decimals == 0 && mint.supply <= 1,
-            None => self.metadata.is_none() || !is_fungible(self.interface()),
-        }
+        let several = self.mint.as_ref().is_some_and(|(_, _, mint)| mint.decimals > 0 || mint.supply > 1);
+        !several && !is_fungible(self.interface())
     }
 
     /// Whether it has decimals, which a mint never loses: then nobody owns it as a whole.
@@ -147,40 +145,41 @@ impl Token<'_> {
 
     /// What the metadata says it is; where it is older than that question, what its edition and its mint make of it.
     fn interface(&self) -> &'static str {
-        let standard = self.metadata.as_ref().and_then(|(_, metadata)| metadata.token_standard);
-        match (standard, &self.edition) {
-            (Some(TokenStandard::NonFungible), _) => "V1_NFT",
-            (Some(TokenStandard::NonFungibleEdition), _) => "V1_PRINT",
-            (Some(TokenStandard::FungibleAsset), _) => "FungibleAsset",
-            (Some(TokenStandard::Fungible), _) => "FungibleToken",
-            (
-                Some(TokenStandard::ProgrammableNonFungible | TokenStandard::ProgrammableNonFungibleEdition),
-                _,
-            ) => "ProgrammableNFT",
-            (None, Some(token_metadata::Account::MasterEdition(_))) => "V1_NFT",
-            (None, Some(token_metadata::Account::Edition(_))) => "V1_PRINT",
-            (None, _) => self.interface_of_mint(),
-        }
-    }
-
-    fn interface_of_mint(&self) -> &'static str {
-        match &self.mint {
-            None => "Custom",
-            Some((_, _, mint)) if mint.decimals > 0 => "FungibleToken",
-            // The program makes the edition the mint's authority when it makes one.
-            Some((_, _, mint))
-                if mint.supply == 1 || mint.mint_authority.is_some_and(|key| self.told_of.contains(&key)) =>
-            {
-                "V1_NFT"
+        let of_edition = match &self.edition {
+            Some(token_metadata::Account::MasterEdition(_)) => Some(TokenStandard::NonFungible),
+            Some(token_metadata::Account::Edition(_)) => Some(TokenStandard::NonFungibleEdition),
+            _ => None,
+        };
+        let metadata = self.metadata.as_ref();
+        match metadata.and_then(|(_, metadata)| metadata.token_standard).or(of_edition) {
+            Some(TokenStandard::NonFungible) => "V1_NFT",
+            Some(TokenStandard::NonFungibleEdition) => "V1_PRINT",
+            Some(TokenStandard::FungibleAsset) => "FungibleAsset",
+            Some(TokenStandard::Fungible) => "FungibleToken",
+            Some(TokenStandard::ProgrammableNonFungible | TokenStandard::ProgrammableNonFungibleEdition) => {
+                "ProgrammableNFT"
             }
-            Some(_) if self.metadata.is_some() => "FungibleAsset",
-            Some(_) => "FungibleToken",
+            None => self.interface_of_mint(),
         }
     }
 
-    fn ownership(&self, interface: &str, sources: &AssetSources) -> DraftOwnership {
-        let void = self.mint.as_ref().is_some_and(|(closed, _, mint)| *closed || mint.supply == 0);
-        if !self.is_single() || (void && is_fungible(interface)) {
+    /// A mint is one of a single token where nobody can mint another one, or nobody but its edition, which the program of
+    /// Token Metadata made its authority when it made one.
+    fn interface_of_mint(&self) -> &'static str {
+        let Some((_, _, mint)) = &self.mint else { return "Custom" };
+        let nobody_mints = match mint.mint_authority {
+            Some(authority) => self.told_of.contains(&authority),
+            None => mint.supply <= 1,
+        };
+        match (mint.decimals, nobody_mints) {
+            (0, true) => "V1_NFT",
+            (0, false) if self.metadata.is_some() => "FungibleAsset",
+            _ => "FungibleToken",
+        }
+    }
+
+    fn ownership(&self, sources: &AssetSources) -> DraftOwnership {
+        if !self.is_single() {
             return DraftOwnership { by_token: true, ..DraftOwnership::default() };
         }
         let holder = sources.holder.as_ref().map(|holder| &holder.account);
@@ -192,10 +191,13 @@ impl Token<'_> {
         }
     }
 
-    /// A fungible token without supply may get one again, as long as it has a mint.
+    /// A fungible token without supply may get one again, as long as somebody may mint it.
     fn is_burnt(&self, interface: &str) -> bool {
         match (&self.mint, &self.metadata) {
-            (Some((closed, _, mint)), _) => *closed || (mint.supply == 0 && !is_fungible(interface)),
+            (Some((closed, _, mint)), _) => {
+                let for_good = !is_fungible(interface) || mint.mint_authority.is_none();
+                *closed || (mint.supply == 0 && for_good)
+            }
             (None, Some((closed, _))) => *closed,
             (None, None) => false,
         }
@@ -206,8 +208,8 @@ impl Token<'_> {
         if is_fungible(interface) {
             return None;
         }
-        let nonce = self.metadata.as_ref().and_then(|(_, metadata)| metadata.edition_nonce);
-        let edition_nonce = nonce.map_or(Field::Null, |nonce| Field::Is(nonce.into()));
+        let bump = self.metadata.as_ref().and_then(|(_, metadata)| metadata.edition_nonce);
+        let edition_nonce = bump.map_or(Field::Null, |bump| Field::Is(bump.into()));
         let none = Supply { edition_nonce, ..no_prints() };
         match &self.edition {
             Some(token_metadata::Account::MasterEdition(master)) => Some(Supply {

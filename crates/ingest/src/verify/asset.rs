@@ -15,6 +15,7 @@ const ALL: Display<'_> = Display {
     inscription: true,
     collection_metadata: false,
     cdn_base: None,
+    holding: None,
 };
 
 /// What does not fit: the body is read as an import reads it, and rendered again.

@@ -112,7 +112,14 @@ impl<'a> Args<'a> {
         pubkey(&self.path(name), &text)
     }
 
-    fn path(&self, name: &str) -> String {
+    /// A pubkey, if it is there.
+    pub(crate) fn optional_pubkey(&self, name: &str) -> Result<Option<Pubkey>, InvalidParams> {
+        let text = self.optional::<String>(name)?;
+        text.map(|text| pubkey(&self.path(name), &text)).transpose()
+    }
+
+    /// A field's name in errors.
+    pub(super) fn path(&self, name: &str) -> String {
         format!("{}{name}", self.within)
     }
 
@@ -154,9 +161,14 @@ impl<'a> Args<'a> {
     }
 }
 
-/// A pubkey in base58, with the sentence that clients match on.
+/// A pubkey in base58.
 pub(crate) fn pubkey(field: &str, text: &str) -> Result<Pubkey, InvalidParams> {
-    text.parse().map_err(|_| InvalidParams::rule(field, format!("Pubkey Validation Err: {text} is invalid")))
+    text.parse().map_err(|_| pubkey_is_invalid(field, text))
+}
+
+/// What there is to be said of a text that is no pubkey, in the words that clients match on.
+pub(crate) fn pubkey_is_invalid(field: &str, text: &str) -> InvalidParams {
+    InvalidParams::rule(field, format!("Pubkey Validation Err: {text} is invalid"))
 }
 
 fn is_null(value: &RawValue) -> bool {

@@ -7,6 +7,7 @@ mod keys;
 mod migrate;
 mod serve;
 mod up;
+mod verify;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -38,6 +39,10 @@ pub(crate) enum Command {
     /// A FILE holds an asset a line (NDJSON), an array of assets, or a saved response of a DAS list method; it
     /// may be compressed with gzip or zstd. A line that is no asset is reported and left out.
     Import(import::Args),
+    /// Check the database against itself: lists and totals, bodies, trees
+    ///
+    /// It reads everything and changes nothing. Faults make it fail; changes of trees that were never seen are warnings.
+    Verify(verify::Args),
     /// Create, list and revoke API keys
     Keys(keys::Args),
     /// Print or check the configuration
@@ -97,7 +102,7 @@ impl Command {
 
     /// Whether it answers a question and ends.
     pub(crate) fn is_short(&self) -> bool {
-        matches!(self, Self::Migrate | Self::Keys(_) | Self::Import(_))
+        matches!(self, Self::Migrate | Self::Keys(_) | Self::Import(_) | Self::Verify(_))
     }
 
     /// Does it.
@@ -107,6 +112,7 @@ impl Command {
             Self::Serve(args) => serve::run(&args, context).await,
             Self::Migrate => migrate::run(context).await,
             Self::Import(args) => import::run(&args, context).await,
+            Self::Verify(args) => verify::run(&args, context).await,
             Self::Keys(args) => keys::run(args, context).await,
             // Done before the configuration was loaded, and before there was a runtime.
             Self::Config(_) | Self::Healthcheck => Ok(ExitCode::SUCCESS),

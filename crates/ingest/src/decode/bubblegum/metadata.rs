@@ -86,7 +86,7 @@ pub enum UseMethod {
 }
 
 /// The kind of a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenStandard {
     /// One of its kind.
     NonFungible,
@@ -304,16 +304,6 @@ impl UseMethod {
 }
 
 impl TokenStandard {
-    /// Its name in the program.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::NonFungible => "NonFungible",
-            Self::FungibleAsset => "FungibleAsset",
-            Self::Fungible => "Fungible",
-            Self::NonFungibleEdition => "NonFungibleEdition",
-        }
-    }
-
     fn read(cursor: &mut Cursor<'_>) -> Result<Self, Reason> {
         let all = [Self::NonFungible, Self::FungibleAsset, Self::Fungible, Self::NonFungibleEdition];
         cursor.one_of("token_standard", &all)

@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 use vitrine_model::Slot;
 
 use super::super::Reason;

@@ -1,10 +1,10 @@
 //! A leaf in the words of DAS.
 
-use vitrine_model::{Compression, Extra, Field, Supply, Uses};
+use vitrine_model::{Compression, Extra, Field, Pubkey, Supply, Uses};
 
 use super::super::draft::{Draft, DraftCreator, DraftGrouping, DraftOwnership, DraftRoyalty};
 use super::{Fate, Leaf, LeafMetadata, LeafState, LeafUses};
-use crate::decode::bubblegum::{Flags, TokenStandard};
+use crate::decode::bubblegum::Flags;
 
 /// Leaves of both versions. Of version 2 the contract's documents also know `MplBubblegumV2`, which the peer's answers
 /// do not have and which clients refuse.
@@ -24,7 +24,8 @@ impl Leaf {
             interface: Some(INTERFACE),
             name: Some(name),
             symbol: Some(symbol),
-            token_standard: self.metadata.token_standard.map(TokenStandard::name),
+            // What its metadata says of that is not looked at by anybody: a leaf is one of its kind.
+            token_standard: Some("NonFungible"),
             uri,
             authorities: self.authority.map(Some).into_iter().collect(),
             creators: creators
@@ -48,7 +49,7 @@ impl Leaf {
                 self.metadata.primary_sale_happened,
                 self.state.v2.is_some(),
             ),
-            ownership: ownership(&self.state),
+            ownership: ownership(&self.state, self.fate),
             uses: self.metadata.uses.map(uses),
             supply: Some(supply(self.metadata.edition_nonce)),
             compression,
@@ -91,11 +92,14 @@ fn royalty(basis_points: u16, primary_sale_happened: bool, is_v2: bool) -> Draft
     DraftRoyalty { basis_points, primary_sale_happened, ..DraftRoyalty::default() }
 }
 
-fn ownership(leaf: &LeafState) -> DraftOwnership {
+/// The owner stands for nobody else where there is no delegate, and so does the address of zeros. A token that a leaf has
+/// become begins without one.
+fn ownership(leaf: &LeafState, fate: Fate) -> DraftOwnership {
+    let nobody = [leaf.owner, Pubkey::from_bytes([0; 32])];
     let flags = leaf.v2.as_ref().map(|v2| Flags(v2.flags));
     DraftOwnership {
         owner: Some(leaf.owner),
-        delegate: Some(leaf.delegate).filter(|delegate| *delegate != leaf.owner),
+        delegate: Some(leaf.delegate).filter(|key| !nobody.contains(key) && fate != Fate::Decompressed),
         frozen: flags.is_some_and(|flags| flags.is_frozen() || flags.is_permanently_frozen()),
         non_transferable: flags.map(Flags::is_non_transferable),
         by_token: false,

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use vitrine_model::Pubkey;
 
 use crate::decode::bubblegum::{
-    self, Account, Collection, Creator, Event, Flags, Instruction, Kind, LeafSchema, Metadata, TokenStandard,
-    UseMethod, Uses, V2Members, asset_data_hash, collection_hash,
+    self, Account, Collection, Creator, Event, Flags, Instruction, Kind, LeafSchema, Metadata, UseMethod,
+    Uses, V2Members, asset_data_hash, collection_hash,
 };
 
 /// What an instruction says of a leaf. What it says nothing of is absent.
@@ -72,8 +72,6 @@ pub struct LeafMetadata {
     pub primary_sale_happened: bool,
     /// Whether the metadata may be changed.
     pub is_mutable: bool,
-    /// What kind of token it is.
-    pub token_standard: Option<TokenStandard>,
     /// The creators, in their order.
     pub creators: Vec<LeafCreator>,
     /// The collection.
@@ -248,7 +246,6 @@ impl LeafMetadata {
             seller_fee_basis_points: metadata.seller_fee_basis_points,
             primary_sale_happened: metadata.primary_sale_happened,
             is_mutable: metadata.is_mutable,
-            token_standard: metadata.token_standard,
             creators: metadata.creators.iter().map(LeafCreator::new).collect(),
             collection: metadata
                 .collection

@@ -14,3 +14,6 @@ pub use event::{
 };
 pub use fold::{Leaf, fold};
 pub use transaction::{TransactionSeen, transaction};
+
+#[cfg(test)]
+mod tests;
