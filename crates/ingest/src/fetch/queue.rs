@@ -16,8 +16,8 @@ use vitrine_store::{DueDocument, Kept, Store, StoreError};
 
 use super::backoff;
 use super::{Client, ClientError, DocumentSettings, Failure};
-use crate::import::cancelled;
 use crate::normalise::compose;
+use crate::retry::cancelled;
 
 /// Hosts that are looked at in one statement.
 const HOSTS_MAX: u32 = 256;

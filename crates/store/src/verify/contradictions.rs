@@ -1,7 +1,10 @@
 //! What Postgres finds by itself: statements that return the places where the database contradicts itself.
 
+use sqlx::Row;
+
 use super::Snapshot;
 use crate::StoreError;
+use crate::read::members::pubkey;
 
 /// A kind of contradiction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,11 +27,12 @@ pub enum Contradiction {
     Index,
 }
 
-/// Each kind with the statement that returns its places as text; `$1` is how many at most.
+/// Each kind with the statement that returns its places: a text, and the asset or tree that it ends in. `$1` is how many
+/// at most.
 const STATEMENTS: [(Contradiction, &str); 8] = [
     (
         Contradiction::Total,
-        "SELECT format('list %s: total %s, members %s', list_id, total, members)
+        "SELECT format('list %s: total %s, members %s', list_id, total, members), NULL::bytea
          FROM (SELECT list_id, total,
                       (SELECT count(*) FROM list_member WHERE list_member.list_id = asset_list.list_id) AS members
                FROM asset_list) AS counted
@@ -36,35 +40,35 @@ const STATEMENTS: [(Contradiction, &str); 8] = [
     ),
     (
         Contradiction::StrayMember,
-        "SELECT format('list %s, asset %s', member.list_id, encode(member.asset_id, 'hex'))
+        "SELECT format('list %s, asset', member.list_id), member.asset_id
          FROM list_member AS member LEFT JOIN asset_list AS list ON list.list_id = member.list_id
               LEFT JOIN asset ON asset.asset_id = member.asset_id
          WHERE list.list_id IS NULL OR asset.asset_id IS NULL OR NOT member.list_id = ANY(asset.list_ids) LIMIT $1",
     ),
     (
         Contradiction::MissingMember,
-        "SELECT format('asset %s, list %s', encode(asset.asset_id, 'hex'), named.list_id)
+        "SELECT format('list %s, asset', named.list_id), asset.asset_id
          FROM asset CROSS JOIN UNNEST(asset.list_ids) AS named (list_id)
               LEFT JOIN list_member AS member ON member.list_id = named.list_id AND member.asset_id = asset.asset_id
          WHERE member.list_id IS NULL LIMIT $1",
     ),
     (
         Contradiction::MemberColumns,
-        "SELECT format('list %s, asset %s', member.list_id, encode(member.asset_id, 'hex'))
+        "SELECT format('list %s, asset', member.list_id), member.asset_id
          FROM list_member AS member JOIN asset ON asset.asset_id = member.asset_id
          WHERE (member.slot_created, member.slot_updated, member.version)
                IS DISTINCT FROM (asset.slot_created, asset.slot_updated, asset.version) LIMIT $1",
     ),
     (
         Contradiction::Counter,
-        "SELECT format('the counter says %s, and there are %s', told.value, counted.value)
+        "SELECT format('the counter says %s, and there are %s', told.value, counted.value), NULL::bytea
          FROM (SELECT (SELECT value FROM counter WHERE name = 'assets') AS value) AS told,
               (SELECT count(*) AS value FROM asset) AS counted
          WHERE told.value IS DISTINCT FROM counted.value LIMIT $1",
     ),
     (
         Contradiction::MissingNode,
-        "SELECT format('tree %s, change %s of leaf %s', encode(change.tree, 'hex'), change.seq, change.leaf_index)
+        "SELECT format('change %s of leaf %s, tree', change.seq, change.leaf_index), change.tree
          FROM tree_change AS change LEFT JOIN tree ON tree.tree = change.tree
               LEFT JOIN tree_node AS node
               ON node.tree = change.tree AND node.node_index = (1::bigint << tree.depth::int) + change.leaf_index
@@ -72,7 +76,7 @@ const STATEMENTS: [(Contradiction, &str); 8] = [
     ),
     (
         Contradiction::UnknownChainAsset,
-        "SELECT format('asset %s', encode(asset_id, 'hex'))
+        "SELECT 'asset', asset_id
          FROM (SELECT asset_id FROM tree_change WHERE asset_id IS NOT NULL AND event IS NOT NULL
                UNION ALL SELECT asset_id FROM leaf_event
                UNION ALL SELECT asset_id FROM account WHERE asset_id IS NOT NULL AND kind NOT IN (0, 1)) AS seen
@@ -80,7 +84,7 @@ const STATEMENTS: [(Contradiction, &str); 8] = [
     ),
     (
         Contradiction::Index,
-        "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid LIMIT $1",
+        "SELECT indexrelid::regclass::text, NULL::bytea FROM pg_index WHERE NOT indisvalid LIMIT $1",
     ),
 ];
 
@@ -103,12 +107,14 @@ impl Snapshot {
         kind: Contradiction,
         limit: u32,
     ) -> Result<Vec<String>, StoreError> {
-        let statements = STATEMENTS.iter().filter(|(of, _)| *of == kind);
         let mut places = Vec::new();
-        for (_, statement) in statements {
-            let more: Vec<String> =
-                sqlx::query_scalar(*statement).bind(i64::from(limit)).fetch_all(&mut self.connection).await?;
-            places.extend(more);
+        for (_, statement) in STATEMENTS.iter().filter(|(of, _)| *of == kind) {
+            let rows = sqlx::query(*statement).bind(i64::from(limit)).fetch_all(&mut self.connection).await?;
+            for row in &rows {
+                let text: String = row.try_get(0)?;
+                let key = row.try_get::<Option<&[u8]>, _>(1)?.map(pubkey).transpose()?;
+                places.push(key.map_or_else(|| text.clone(), |key| format!("{text} {key}")));
+            }
         }
         Ok(places)
     }

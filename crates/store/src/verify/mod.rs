@@ -4,13 +4,15 @@
 //! ([`Snapshot::contradictions`]). What has to be parsed, hashed or made again is read in pages.
 
 mod assets;
+mod chain;
 mod contradictions;
 mod trees;
 
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
-pub use assets::{StoredAsset, StoredFacts};
+pub use assets::{Columns, StoredAsset};
+pub use chain::StoredChainAsset;
 pub use contradictions::{Contradiction, statements};
 pub use trees::{Gap, StoredNode, StoredTree};
 
