@@ -18,4 +18,6 @@ pub(crate) mod get_nft_editions;
 pub(crate) mod get_token_accounts;
 mod list;
 mod proof;
+pub(crate) mod search_assets;
+mod search_filter;
 mod walk;

@@ -34,7 +34,7 @@ const OPTIONS: [Field; 6] = [
     field("showGrandTotal"),
     field("showFungible"),
     field("showInscription"),
-    // For token accounts: assets without a supply are in no list.
+    // For token accounts, and for tokens that somebody holds: assets without a supply are in no list.
     field("showZeroBalance"),
 ];
 
@@ -64,7 +64,7 @@ pub(crate) struct Options {
     pub(crate) show_grand_total: bool,
     pub(crate) show_fungible: bool,
     pub(crate) show_inscription: bool,
-    /// Of token accounts alone.
+    /// Of token accounts, and of lists of what somebody holds.
     pub(crate) show_zero_balance: bool,
 }
 
