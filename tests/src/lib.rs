@@ -4,6 +4,7 @@
 
 pub mod assets;
 pub mod case;
+pub mod chain;
 pub mod client;
 pub mod consistency;
 #[cfg(target_os = "linux")]

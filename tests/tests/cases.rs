@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use vitrine_tests::case::{self, Case};
+use vitrine_tests::chain;
 use vitrine_tests::{Database, Server, Vitrine};
 
 fn folder(name: &str) -> PathBuf {
@@ -34,6 +35,10 @@ async fn run(topic: &str) {
         let store = database.store();
         let imported = Vitrine::new(&["import"]).arg(&file).on(&database).output();
         assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+        let on_chain = folder("worlds").join(format!("{world}.chain.json"));
+        if on_chain.exists() {
+            chain::write(&mut database.connect().await, &chain::read(&on_chain)).await;
+        }
         let settings: Vec<(String, String)> = cases[0].settings.iter().map(variable).collect();
         let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (&**name, &**value)).collect();
         let server = Server::start(&database, &settings);
@@ -88,13 +93,20 @@ topics! {
     auth = "auth",
     documents = "documents",
     get_asset = "getAsset",
+    get_asset_changes = "getAssetChanges",
+    get_asset_proof = "getAssetProof",
+    get_asset_proofs = "getAssetProofs",
+    get_asset_signatures = "getAssetSignatures",
     get_assets = "getAssets",
     get_assets_by_authority = "getAssetsByAuthority",
     get_assets_by_creator = "getAssetsByCreator",
     get_assets_by_group = "getAssetsByGroup",
     get_assets_by_owner = "getAssetsByOwner",
     get_grouping = "getGrouping",
+    get_nft_editions = "getNftEditions",
+    get_token_accounts = "getTokenAccounts",
     http = "http",
     json_rpc = "json_rpc",
+    search_assets = "searchAssets",
     tiers = "tiers",
 }

@@ -13,8 +13,9 @@ use crate::door::Dialect;
 use crate::error::{CallError, RateLimited, TierTooLow};
 use crate::limit::{Allowance, Now};
 use crate::methods::{
-    discover, get_asset, get_assets, get_assets_by_authority, get_assets_by_creator, get_assets_by_group,
-    get_assets_by_owner, get_grouping, get_health,
+    discover, get_asset, get_asset_changes, get_asset_proof, get_asset_proofs, get_asset_signatures,
+    get_assets, get_assets_by_authority, get_assets_by_creator, get_assets_by_group, get_assets_by_owner,
+    get_grouping, get_health, get_nft_editions, get_token_accounts, search_assets,
 };
 use crate::server::App;
 use crate::tiers::Category;
@@ -53,7 +54,7 @@ pub struct MethodInfo {
 }
 
 /// Every method there is.
-static METHODS: [Method; 9] = [
+static METHODS: [Method; 16] = [
     Method {
         name: "getAsset",
         aliases: &["get_asset"],
@@ -65,6 +66,18 @@ static METHODS: [Method; 9] = [
         aliases: &["get_assets", "getAssetBatch", "get_asset_batch"],
         category: Category::SolDas,
         run: |context| Box::pin(get_assets::call(context)),
+    },
+    Method {
+        name: "getAssetProof",
+        aliases: &["get_asset_proof"],
+        category: Category::SolDas,
+        run: |context| Box::pin(get_asset_proof::call(context)),
+    },
+    Method {
+        name: "getAssetProofs",
+        aliases: &["get_asset_proofs", "getAssetProofBatch", "get_asset_proof_batch"],
+        category: Category::SolDas,
+        run: |context| Box::pin(get_asset_proofs::call(context)),
     },
     Method {
         name: "getAssetsByOwner",
@@ -91,10 +104,40 @@ static METHODS: [Method; 9] = [
         run: |context| Box::pin(get_assets_by_authority::call(context)),
     },
     Method {
+        name: "searchAssets",
+        aliases: &["search_assets"],
+        category: Category::SolDas,
+        run: |context| Box::pin(search_assets::call(context)),
+    },
+    Method {
         name: "getGrouping",
         aliases: &["get_grouping"],
         category: Category::SolDas,
         run: |context| Box::pin(get_grouping::call(context)),
+    },
+    Method {
+        name: "getAssetSignatures",
+        aliases: &["get_asset_signatures", "getSignaturesForAsset", "get_signatures_for_asset"],
+        category: Category::SolDas,
+        run: |context| Box::pin(get_asset_signatures::call(context)),
+    },
+    Method {
+        name: "getTokenAccounts",
+        aliases: &["get_token_accounts"],
+        category: Category::SolDas,
+        run: |context| Box::pin(get_token_accounts::call(context)),
+    },
+    Method {
+        name: "getNftEditions",
+        aliases: &["get_nft_editions"],
+        category: Category::SolDas,
+        run: |context| Box::pin(get_nft_editions::call(context)),
+    },
+    Method {
+        name: "getAssetChanges",
+        aliases: &["get_asset_changes"],
+        category: Category::SolDas,
+        run: |context| Box::pin(get_asset_changes::call(context)),
     },
     Method {
         name: "getHealth",

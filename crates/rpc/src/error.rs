@@ -7,7 +7,7 @@ use jsonrpsee_types::error::{
     PARSE_ERROR_CODE,
 };
 use serde_json::{Map, Value, json};
-use vitrine_model::ListKind;
+use vitrine_model::{ListKind, Pubkey};
 use vitrine_store::StoreError;
 
 use crate::answer::Payload;
@@ -19,9 +19,6 @@ use crate::settings::{ErrorStyle, HttpStatus, Settings};
 
 /// After how many seconds a client may ask again when the database is away.
 const RETRY_AFTER_SECONDS: u64 = 1;
-
-/// What servers of the reference's kind say of an unknown asset: clients match on it.
-const ASSET_NOT_FOUND: &str = "Database Error: RecordNotFound Error: Asset Not Found";
 
 /// Why a call has no result.
 #[derive(Debug)]
@@ -42,6 +39,10 @@ pub(crate) enum CallError {
     UnknownList(ListKind),
     /// There is no such asset.
     UnknownAsset,
+    /// There is no proof of such an asset: it is no leaf of a tree, or its leaf is empty.
+    UnknownProof(Pubkey),
+    /// The mint has no master edition.
+    UnknownEditions,
     /// The database is away, or the call ran out of time.
     Unavailable(Option<StoreError>),
     /// A fault of ours. The text is for the log.
@@ -127,6 +128,8 @@ impl CallError {
             Self::RateLimited(_) => "rate_limited",
             Self::UnknownList(_) => "unknown_list",
             Self::UnknownAsset => "unknown_asset",
+            Self::UnknownProof(_) => "unknown_proof",
+            Self::UnknownEditions => "unknown_editions",
             Self::Unavailable(_) => "unavailable",
             Self::Internal(_) => "internal",
         }
@@ -190,9 +193,10 @@ fn helius(error: &CallError, settings: &Settings) -> Wire {
             };
             wire(StatusCode::NOT_FOUND, -32004, format!("No assets found for the specified {list}."), None)
         }
-        CallError::UnknownAsset if observed => wire(StatusCode::NOT_FOUND, -32000, ASSET_NOT_FOUND, None),
-        CallError::UnknownAsset => {
-            wire(StatusCode::NOT_FOUND, -32004, "The requested asset was not found.", None)
+        CallError::UnknownAsset | CallError::UnknownProof(_) | CallError::UnknownEditions => {
+            let (code, message) =
+                if observed { (-32000, not_found(error)) } else { (-32004, documented(error).to_owned()) };
+            wire(StatusCode::NOT_FOUND, code, message, None)
         }
         CallError::Unavailable(_) => {
             wire(StatusCode::SERVICE_UNAVAILABLE, -32000, "The service is temporarily unavailable.", None)
@@ -278,13 +282,34 @@ fn common(error: &CallError) -> Wire {
     match error {
         CallError::NotJson => wire(StatusCode::OK, PARSE_ERROR_CODE, "Parse error", None),
         CallError::NotARequest => wire(StatusCode::OK, INVALID_REQUEST_CODE, "Invalid request", None),
-        CallError::UnknownAsset => wire(StatusCode::OK, -32000, ASSET_NOT_FOUND, None),
+        CallError::UnknownAsset | CallError::UnknownProof(_) | CallError::UnknownEditions => {
+            wire(StatusCode::OK, -32000, not_found(error), None)
+        }
         CallError::Unavailable(_) => {
             wire(StatusCode::SERVICE_UNAVAILABLE, INTERNAL_ERROR_CODE, "Service unavailable", None)
         }
         // The other cases have rows of their own in each dialect.
         _ => wire(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL_ERROR_CODE, "Internal error", None),
     }
+}
+
+/// What Helius documents of what is not there, by method.
+fn documented(error: &CallError) -> &'static str {
+    match error {
+        CallError::UnknownProof(_) => "Asset proof not found for the specified ID.",
+        CallError::UnknownEditions => "No NFT editions found for the specified mint address.",
+        _ => "The requested asset was not found.",
+    }
+}
+
+/// What servers of the reference's kind say of it: clients match on it.
+fn not_found(error: &CallError) -> String {
+    let what = match error {
+        CallError::UnknownProof(id) => format!("Asset Proof for {id} Not Found"),
+        CallError::UnknownEditions => "Master Edition Not Found".to_owned(),
+        _ => "Asset Not Found".to_owned(),
+    };
+    format!("Database Error: RecordNotFound Error: {what}")
 }
 
 /// The answer to a request without a good key.

@@ -10,11 +10,12 @@ use serde_json::Value;
 const LIST_PARAMS: &str = include_str!("../src/params/list.rs");
 
 /// The methods with parameters of their own before the ones that all lists share.
-const LIST_METHODS: [(&str, &str); 4] = [
+const LIST_METHODS: [(&str, &str); 5] = [
     ("getAssetsByOwner", include_str!("../src/methods/get_assets_by_owner.rs")),
     ("getAssetsByGroup", include_str!("../src/methods/get_assets_by_group.rs")),
     ("getAssetsByCreator", include_str!("../src/methods/get_assets_by_creator.rs")),
     ("getAssetsByAuthority", include_str!("../src/methods/get_assets_by_authority.rs")),
+    ("searchAssets", include_str!("../src/methods/search_assets.rs")),
 ];
 
 /// The other methods with parameters.
@@ -22,6 +23,16 @@ const OTHER_METHODS: [(&str, &str); 3] = [
     ("getAsset", include_str!("../src/methods/get_asset.rs")),
     ("getAssets", GET_ASSETS),
     ("getGrouping", include_str!("../src/methods/get_grouping.rs")),
+];
+
+/// Methods whose fields are all their own, each with those that it cannot do without.
+const OWN_METHODS: [(&str, &str, &[&str]); 6] = [
+    ("getAssetProof", include_str!("../src/methods/get_asset_proof.rs"), &["id"]),
+    ("getAssetProofs", include_str!("../src/methods/get_asset_proofs.rs"), &["ids"]),
+    ("getAssetSignatures", include_str!("../src/methods/get_asset_signatures.rs"), &[]),
+    ("getTokenAccounts", include_str!("../src/methods/get_token_accounts.rs"), &[]),
+    ("getNftEditions", include_str!("../src/methods/get_nft_editions.rs"), &["mintAddress"]),
+    ("getAssetChanges", include_str!("../src/methods/get_asset_changes.rs"), &[]),
 ];
 
 const GET_ASSETS: &str = include_str!("../src/methods/get_assets.rs");
@@ -165,17 +176,28 @@ fn parameters_are_those_of_the_sources_in_their_order() {
         }
         let params = params(&document, method(&document, name));
         assert_eq!(names_and_aliases(&params), expected, "{name}");
-        // Only what stands in front has no default, unless it is a flag.
-        let has_no_default = |name: &&str| !source.contains(&format!("flag(\"{name}\")"));
+        // Only what stands in front has no default, unless it is a flag. A search may ask for nothing.
+        let has_no_default =
+            |param: &&str| name != "searchAssets" && !source.contains(&format!("flag(\"{param}\")"));
         let required: Vec<_> = params.iter().filter(|param| param["required"] == true).copied().collect();
         let own: Vec<_> = own.into_iter().filter(has_no_default).collect();
         assert_eq!(names_and_aliases(&required), own, "{name}");
+    }
+    for (name, source, needed) in OWN_METHODS {
+        let fields =
+            between(source, "const FIELDS: ", "];").replace("DISPLAY", r#""options" "displayOptions""#);
+        let params = params(&document, method(&document, name));
+        assert_eq!(names_and_aliases(&params), literals(&fields), "{name}");
+        let required = params.iter().filter(|param| param["required"] == true);
+        assert_eq!(required.map(|param| text(param, "name")).collect::<Vec<_>>(), needed, "{name}");
     }
     for method in array(&document, "methods") {
         let names = names_and_aliases(&params(&document, method));
         assert_eq!(names.len(), names.iter().collect::<BTreeSet<_>>().len(), "{names:?}");
         assert_eq!(method["paramStructure"], "either");
-        let is_known = LIST_METHODS.iter().chain(&OTHER_METHODS).any(|(name, _)| method["name"] == *name);
+        let mut known = LIST_METHODS.iter().chain(&OTHER_METHODS).map(|(name, _)| name);
+        let is_known = known.any(|name| method["name"] == *name)
+            || OWN_METHODS.iter().any(|(name, ..)| method["name"] == *name);
         assert_eq!(is_known, !names.is_empty(), "{}", method["name"]);
     }
 }
@@ -196,7 +218,7 @@ fn sorts_are_those_of_the_sources() {
     let names: BTreeSet<_> = properties.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(names, field_names(LIST_PARAMS, "SORT_BY").into_iter().collect());
     // Each value is a pattern `Some("…")` or `Some("…" | "…")` of one match or the other.
-    let source = between(LIST_PARAMS, "fn sort_by(", "\nfn ");
+    let source = between(LIST_PARAMS, "fn sort_by(", "\n#[cfg(test)]");
     let patterns = source.split("Some(\"").skip(1).flat_map(|rest| {
         let pattern = rest.split(')').next().unwrap();
         std::iter::once(pattern.split('"').next().unwrap()).chain(pattern.split('"').skip(2).step_by(2))
@@ -223,8 +245,10 @@ fn bounds_are_those_of_the_sources() {
     for name in ["limit", "total"] {
         assert_eq!(list[name]["maximum"].as_u64(), Some(most), "{name}");
     }
-    let ids = &params(&document, method(&document, "getAssets"))[0]["schema"];
-    assert_eq!(ids["maxItems"].as_u64(), Some(number(GET_ASSETS, "IDS_MAX")));
+    for name in ["getAssets", "getAssetProofs"] {
+        let ids = &params(&document, method(&document, name))[0]["schema"];
+        assert_eq!(ids["maxItems"].as_u64(), Some(number(GET_ASSETS, "IDS_MAX")));
+    }
     let bytes = format!("at most {} bytes", vitrine_model::MAX_GROUP_BYTES);
     for param in &params(&document, method(&document, "getAssetsByGroup"))[..2] {
         assert!(text(&param["schema"], "description").contains(&bytes), "{param}");
@@ -288,6 +312,33 @@ fn results_of_the_other_examples_are_as_their_schema_has_them() {
             assert!(!assets.is_empty(), "{name}");
             for asset in assets {
                 assert_members(&document, &schema["items"]["oneOf"][0], asset, &example["name"]);
+            }
+        }
+    }
+}
+
+#[test]
+fn results_of_examples_with_items_of_their_own_are_as_their_schema_has_them() {
+    let document = document();
+    for (name, ..) in OWN_METHODS {
+        let method = method(&document, name);
+        let schema = resolved(&document, &method["result"]["schema"]);
+        for example in array(method, "examples") {
+            let result = &example["result"]["value"];
+            if let Some(value) = schema.get("additionalProperties") {
+                let values = result.as_object().unwrap().values().filter(|value| !value.is_null());
+                values.for_each(|object| {
+                    assert_members(&document, &value["oneOf"][0], object, &example["name"])
+                });
+                continue;
+            }
+            assert_members(&document, schema, result, &example["name"]);
+            for list in ["items", "token_accounts", "editions"] {
+                let items = result[list].as_array().into_iter().flatten();
+                for item in items.filter(|item| item.is_object()) {
+                    let schema = &schema["properties"][list]["items"];
+                    assert_members(&document, schema, item, &example["name"]);
+                }
             }
         }
     }

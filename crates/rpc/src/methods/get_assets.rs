@@ -29,7 +29,8 @@ pub(crate) async fn call(context: Context<'_>) -> Result<Answer, CallError> {
     Ok(Answer { result, rows: assets.found, db })
 }
 
-fn ids(args: &Args<'_>) -> Result<Vec<Pubkey>, InvalidParams> {
+/// The field `ids`.
+pub(super) fn ids(args: &Args<'_>) -> Result<Vec<Pubkey>, InvalidParams> {
     let ids: Vec<String> = args.required("ids")?;
     if ids.len() > IDS_MAX {
         return Err(InvalidParams::rule("ids", TOO_MANY));

@@ -11,7 +11,8 @@ use crate::cursor;
 use crate::dispatch::Context;
 use crate::door::Dialect;
 use crate::error::CallError;
-use crate::params::list::{ListParams, Mode, Options};
+use crate::params::list::{ListParams, Options};
+use crate::params::mode::Mode;
 use crate::settings::UnknownList;
 
 /// A list to be answered.
@@ -84,7 +85,7 @@ pub(super) fn too_large(error: vitrine_store::StoreError) -> CallError {
 }
 
 /// The list envelope, in the order of providers.md 2.4; absent members are left out.
-fn render(page: ListPage, params: &ListParams, dialect: Dialect) -> Payload {
+pub(super) fn render(page: ListPage, params: &ListParams, dialect: Dialect) -> Payload {
     let mut head = Vec::with_capacity(256);
     head.push(b'{');
     let mut member = |name: &str, value: std::fmt::Arguments<'_>| {
@@ -121,7 +122,7 @@ fn render(page: ListPage, params: &ListParams, dialect: Dialect) -> Payload {
 }
 
 /// What `page` says: decisions.md 1 "Modes" and 2 "no page, no cursor, no range".
-fn page_number(mode: &Mode, dialect: Dialect) -> Option<u64> {
+pub(super) fn page_number<C, B>(mode: &Mode<C, B>, dialect: Dialect) -> Option<u64> {
     match (mode, dialect) {
         (Mode::Page(page), _) => Some(*page),
         (Mode::Beginning, Dialect::Helius) | (_, Dialect::Triport) => Some(1),

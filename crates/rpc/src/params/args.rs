@@ -112,7 +112,33 @@ impl<'a> Args<'a> {
         pubkey(&self.path(name), &text)
     }
 
-    fn path(&self, name: &str) -> String {
+    /// A pubkey, if it is there.
+    pub(crate) fn optional_pubkey(&self, name: &str) -> Result<Option<Pubkey>, InvalidParams> {
+        self.optional::<String>(name)?.map(|text| pubkey(&self.path(name), &text)).transpose()
+    }
+
+    /// One of these words, if it is there.
+    pub(crate) fn one_of(
+        &self,
+        name: &str,
+        known: &[&'static str],
+    ) -> Result<Option<&'static str>, InvalidParams> {
+        let Some(text) = self.optional::<String>(name)? else { return Ok(None) };
+        match known.iter().find(|word| **word == text) {
+            Some(word) => Ok(Some(word)),
+            None => Err(self.unknown_variant(name, &text, known)),
+        }
+    }
+
+    /// A word that is none of those that are known.
+    pub(crate) fn unknown_variant(&self, name: &str, word: &str, known: &[&str]) -> InvalidParams {
+        let known: Vec<String> = known.iter().map(|word| format!("`{word}`")).collect();
+        let reason = format!("unknown variant `{word}`, expected one of {}", known.join(", "));
+        InvalidParams::shape(self.path(name), reason)
+    }
+
+    /// What errors call a field.
+    pub(crate) fn path(&self, name: &str) -> String {
         format!("{}{name}", self.within)
     }
 
@@ -154,9 +180,14 @@ impl<'a> Args<'a> {
     }
 }
 
-/// A pubkey in base58, with the sentence that clients match on.
+/// A pubkey in base58.
 pub(crate) fn pubkey(field: &str, text: &str) -> Result<Pubkey, InvalidParams> {
-    text.parse().map_err(|_| InvalidParams::rule(field, format!("Pubkey Validation Err: {text} is invalid")))
+    text.parse().map_err(|_| pubkey_is_invalid(field, text))
+}
+
+/// What there is to be said of a text that is no pubkey, in the words that clients match on.
+pub(crate) fn pubkey_is_invalid(field: &str, text: &str) -> InvalidParams {
+    InvalidParams::rule(field, format!("Pubkey Validation Err: {text} is invalid"))
 }
 
 fn is_null(value: &RawValue) -> bool {

@@ -4,15 +4,13 @@ use vitrine_model::Pubkey;
 use vitrine_store::{Direction, Position, Sort, Start};
 
 use super::args::{Args, Field, field, pubkey};
+use super::mode::{self, text};
 use crate::cursor;
 use crate::door::Dialect;
 use crate::error::InvalidParams;
 
 /// The most items of a page, and how many there are when nothing is said (decisions.md 1, "limit").
 pub(crate) const LIMIT_MAX: u32 = 1000;
-
-/// The last page number: the official document has `page` as a uint32.
-const PAGE_MAX: u64 = u32::MAX as u64;
 
 /// The fields that end every list method's parameters, in positional order (reference.md 1.1).
 pub(crate) const TAIL: [Field; 7] = [
@@ -36,13 +34,10 @@ const OPTIONS: [Field; 6] = [
     field("showGrandTotal"),
     field("showFungible"),
     field("showInscription"),
-    // Known, and without effect: it is for token accounts. Assets without a supply are in no list.
+    // For token accounts, and for tokens that somebody holds: assets without a supply are in no list.
     field("showZeroBalance"),
 ];
 
-const ONE_MODE: &str = "Pagination Error. Only one pagination parameter supported per query.";
-const NO_MODE: &str = "Pagination Error. No Pagination Method Selected";
-const PAGE_TOO_LARGE: &str = "Pagination Error. Page should not be greater than 4294967295.";
 const LIMIT_TOO_LARGE: &str = "Pagination Error. Limit should not be greater than 1000.";
 const ONLY_BY_ID: &str =
     "Pagination Sorting Error. Only sorting based on id is supported for this pagination option.";
@@ -57,40 +52,26 @@ pub(crate) struct ListParams {
     pub(crate) options: Options,
 }
 
-/// How a page is chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// Nothing is said: the beginning.
-    Beginning,
-    /// By number, from 1.
-    Page(u64),
-    /// Within bounds, each with the text that it came as.
-    Range { after: Option<(String, Pubkey)>, before: Option<(String, Pubkey)> },
-    /// Behind a cursor.
-    Cursor(Position),
-}
+/// How a list's page is chosen: cursors are positions of its order, bounds are ids.
+pub(crate) type Mode = mode::Mode<Position, Pubkey>;
 
 /// `options`, also spelled `displayOptions`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "five options, each on or off")]
+#[expect(clippy::struct_excessive_bools, reason = "six options, each on or off")]
 pub(crate) struct Options {
     pub(crate) show_unverified_collections: bool,
     pub(crate) show_collection_metadata: bool,
     pub(crate) show_grand_total: bool,
     pub(crate) show_fungible: bool,
     pub(crate) show_inscription: bool,
+    /// Of token accounts, and of lists of what somebody holds.
+    pub(crate) show_zero_balance: bool,
 }
 
 impl ListParams {
     /// Reads the fields of [`TAIL`].
     pub(crate) fn parse(args: &Args<'_>, dialect: Dialect, strict: bool) -> Result<Self, InvalidParams> {
-        let limit = match args.whole("limit")? {
-            None => LIMIT_MAX,
-            Some(limit) => u32::try_from(limit)
-                .ok()
-                .filter(|limit| *limit <= LIMIT_MAX)
-                .ok_or_else(|| InvalidParams::rule("limit", LIMIT_TOO_LARGE))?,
-        };
+        let limit = limit(args)?;
         let (sort, by_id, stated) = sort_by(args, strict)?;
         let before = text(args, "before")?;
         let after = text(args, "after")?;
@@ -99,7 +80,11 @@ impl ListParams {
             (Some(_), None) => Direction::Asc,
             _ => Direction::Desc,
         });
-        let mode = Mode::parse(args, (before, after), (sort, direction), by_id, dialect)?;
+        let bound = |name: &str, text: &str| {
+            if by_id { pubkey(name, text) } else { Err(InvalidParams::rule("sortBy", ONLY_BY_ID)) }
+        };
+        let cursor = |text: &str| cursor::decode(text, sort, direction);
+        let mode = Mode::parse(args, (before, after), dialect, cursor, bound)?;
         let options = Options::parse(args, strict)?;
         Ok(Self { sort, direction, limit, mode, options })
     }
@@ -118,38 +103,14 @@ impl ListParams {
     }
 }
 
-impl Mode {
-    fn parse(
-        args: &Args<'_>,
-        (before, after): (Option<String>, Option<String>),
-        (sort, direction): (Sort, Direction),
-        by_id: bool,
-        dialect: Dialect,
-    ) -> Result<Self, InvalidParams> {
-        let cursor = text(args, "cursor")?;
-        let bounded = before.is_some() || after.is_some();
-        let page = match args.whole("page")? {
-            // Two official clients always send a page, 1 or 0 where they mean none.
-            Some(0 | 1) if bounded || cursor.is_some() => None,
-            Some(_) if bounded || cursor.is_some() => return Err(InvalidParams::rule("page", ONE_MODE)),
-            Some(page) if page > PAGE_MAX => return Err(InvalidParams::rule("page", PAGE_TOO_LARGE)),
-            Some(0) if dialect == Dialect::Helius => None,
-            Some(0) => return Err(InvalidParams::rule("page", NO_MODE)),
-            page => page,
-        };
-        match (cursor, page) {
-            (Some(_), _) if bounded => Err(InvalidParams::rule("cursor", ONE_MODE)),
-            (Some(text), _) => cursor::decode(&text, sort, direction).map(Self::Cursor).ok_or_else(|| {
-                InvalidParams::rule("cursor", format!("Cursor Validation Err: {text} is invalid"))
-            }),
-            (None, _) if bounded && !by_id => Err(InvalidParams::rule("sortBy", ONLY_BY_ID)),
-            (None, _) if bounded => {
-                Ok(Self::Range { after: bound("after", after)?, before: bound("before", before)? })
-            }
-            (None, Some(page)) => Ok(Self::Page(page)),
-            (None, None) if dialect == Dialect::Triport => Ok(Self::Page(1)),
-            (None, None) => Ok(Self::Beginning),
-        }
+/// The field `limit`.
+pub(crate) fn limit(args: &Args<'_>) -> Result<u32, InvalidParams> {
+    match args.whole("limit")? {
+        None => Ok(LIMIT_MAX),
+        Some(limit) => u32::try_from(limit)
+            .ok()
+            .filter(|limit| *limit <= LIMIT_MAX)
+            .ok_or_else(|| InvalidParams::rule("limit", LIMIT_TOO_LARGE)),
     }
 }
 
@@ -158,13 +119,13 @@ impl Options {
     pub(crate) fn parse(args: &Args<'_>, strict: bool) -> Result<Self, InvalidParams> {
         let Some(raw) = args.raw(DISPLAY.name) else { return Ok(Self::default()) };
         let args = Args::nested(raw, "options.", &OPTIONS, strict)?;
-        args.flag("showZeroBalance")?;
         Ok(Self {
             show_unverified_collections: args.flag("showUnverifiedCollections")?,
             show_collection_metadata: args.flag("showCollectionMetadata")?,
             show_grand_total: args.flag("showGrandTotal")?,
             show_fungible: args.flag("showFungible")?,
             show_inscription: args.flag("showInscription")?,
+            show_zero_balance: args.flag("showZeroBalance")?,
         })
     }
 }
@@ -186,25 +147,20 @@ fn sort_by(args: &Args<'_>, strict: bool) -> Result<(Sort, bool, Option<Directio
             return Err(InvalidParams::shape("sortBy.sortBy", reason));
         }
     };
-    let direction = match args.optional::<String>("sortDirection")?.as_deref() {
-        None => None,
-        Some("asc") => Some(Direction::Asc),
-        Some("desc") => Some(Direction::Desc),
+    Ok((sort, by_id, sort_direction(&args)?))
+}
+
+/// The field `sortDirection`.
+pub(crate) fn sort_direction(args: &Args<'_>) -> Result<Option<Direction>, InvalidParams> {
+    match args.optional::<String>("sortDirection")?.as_deref() {
+        None => Ok(None),
+        Some("asc") => Ok(Some(Direction::Asc)),
+        Some("desc") => Ok(Some(Direction::Desc)),
         Some(other) => {
             let reason = format!("unknown variant `{other}`, expected `asc` or `desc`");
-            return Err(InvalidParams::shape("sortBy.sortDirection", reason));
+            Err(InvalidParams::shape(args.path("sortDirection"), reason))
         }
-    };
-    Ok((sort, by_id, direction))
-}
-
-/// A text field; an empty one is an absent one.
-fn text(args: &Args<'_>, name: &str) -> Result<Option<String>, InvalidParams> {
-    Ok(args.optional::<String>(name)?.filter(|text| !text.is_empty()))
-}
-
-fn bound(name: &str, text: Option<String>) -> Result<Option<(String, Pubkey)>, InvalidParams> {
-    text.map(|text| pubkey(name, &text).map(|id| (text, id))).transpose()
+    }
 }
 
 #[cfg(test)]
@@ -214,6 +170,7 @@ mod tests {
     use serde_json::value::RawValue;
     use vitrine_model::Slot;
 
+    use super::mode::{NO_MODE, ONE_MODE};
     use super::*;
 
     fn parse(json: &str, dialect: Dialect) -> Result<ListParams, InvalidParams> {

@@ -2,3 +2,4 @@
 
 pub(crate) mod args;
 pub(crate) mod list;
+pub(crate) mod mode;

@@ -18,7 +18,7 @@ use sqlx::postgres::PgConnection;
 use vitrine_model::{ListKey, Pubkey};
 
 pub use letters::StoredLetter;
-pub(crate) use sources::statements;
+pub(crate) use sources::{read as read_sources, statements};
 
 use super::{Owned, Written, documents};
 use crate::chain::{AssetSources, ChainBatch, Compose, Composed, Document};
@@ -58,10 +58,10 @@ impl AddAssign for ChainWritten {
 
 /// A row of `chain_asset`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Row {
-    single: bool,
-    json_uri: Option<String>,
-    version: Option<i64>,
+pub(crate) struct Row {
+    pub(crate) single: bool,
+    pub(crate) json_uri: Option<String>,
+    pub(crate) version: Option<i64>,
 }
 
 /// The assets that have to be made anew.
@@ -194,7 +194,8 @@ impl Made {
 }
 
 impl Row {
-    fn of(composed: Option<&Composed>) -> Self {
+    /// What is noted of an asset that was made so.
+    pub(crate) fn of(composed: Option<&Composed>) -> Self {
         Self {
             single: composed.is_none_or(|composed| composed.single),
             json_uri: composed.and_then(fetched).map(str::to_owned),

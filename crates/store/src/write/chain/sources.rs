@@ -58,7 +58,7 @@ struct Gathered {
 }
 
 /// Reads the sources of assets, each with the uri under which its document is looked for.
-pub(super) async fn read(
+pub(crate) async fn read(
     connection: &mut PgConnection,
     wanted: &BTreeMap<Pubkey, Option<String>>,
 ) -> Result<Vec<AssetSources>, StoreError> {
