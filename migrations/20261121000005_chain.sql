@@ -49,7 +49,8 @@ CREATE TABLE IF NOT EXISTS account (
     core_authority         bytea CHECK (octet_length(core_authority) = 32)
 );
 
--- Serves: the members of a collection of MPL Core, which are made anew when its authority changes.
+-- Serves: the members of a collection of MPL Core (each is an asset of its own address), which are made anew when its
+-- authority changes.
 CREATE INDEX IF NOT EXISTS account_core_collection ON account (core_collection, address)
     WHERE core_collection IS NOT NULL;
 

@@ -4,17 +4,23 @@
 //! asset's change of each, a [`Batch`] keeps the last change of each asset, and [`import()`] runs all of that side by
 //! side and writes batch after batch.
 //!
-//! [`decode`] reads what programs write to the chain, and [`normalise`] says what of it is stored and what assets it makes.
+//! What the chain said takes another: [`source::ChainLines`] splits it into lines, [`decode`] reads what programs wrote,
+//! [`normalise`] says what of it is stored and what assets it makes, and [`ingest()`] hands batches of it to the store.
 //! [`verify`] holds a database against itself.
 
 mod batch;
+mod chain;
 pub mod decode;
 mod import;
 pub mod normalise;
 mod parse;
+mod reader;
+mod rejects;
+mod retry;
 pub mod source;
 pub mod verify;
 
 pub use batch::{Batch, BatchLimits, FullBatch};
+pub use chain::{IngestError, IngestEvent, IngestOptions, IngestSummary, ingest, retry_dead_letters};
 pub use import::{Event, ImportError, ImportOptions, Summary, import};
 pub use parse::{Parsed, parse};

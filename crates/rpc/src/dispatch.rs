@@ -15,7 +15,7 @@ use crate::limit::{Allowance, Now};
 use crate::methods::{
     discover, get_asset, get_asset_changes, get_asset_proof, get_asset_proofs, get_asset_signatures,
     get_assets, get_assets_by_authority, get_assets_by_creator, get_assets_by_group, get_assets_by_owner,
-    get_grouping, get_health, get_nft_editions, get_token_accounts,
+    get_grouping, get_health, get_nft_editions, get_token_accounts, search_assets,
 };
 use crate::server::App;
 use crate::tiers::Category;
@@ -67,7 +67,7 @@ pub struct MethodInfo {
 pub(crate) const HEALTH: &str = "getHealth";
 
 /// Every method there is.
-static METHODS: [Method; 15] = [
+static METHODS: [Method; 16] = [
     Method {
         name: "getAsset",
         aliases: &["get_asset"],
@@ -115,6 +115,12 @@ static METHODS: [Method; 15] = [
         aliases: &["get_assets_by_authority"],
         category: Category::SolDas,
         run: |context| Box::pin(get_assets_by_authority::call(context)),
+    },
+    Method {
+        name: "searchAssets",
+        aliases: &["search_assets"],
+        category: Category::SolDas,
+        run: |context| Box::pin(search_assets::call(context)),
     },
     Method {
         name: "getGrouping",

@@ -70,6 +70,24 @@ pub struct AccountSeen {
     pub tells_of: Vec<Pubkey>,
 }
 
+impl AccountSeen {
+    /// The collection of MPL Core that it is a member of.
+    pub(crate) fn collection(&self) -> Option<Pubkey> {
+        match self.content {
+            AccountContent::Data { tie: Some(CoreTie::Member { collection }), .. } => Some(collection),
+            _ => None,
+        }
+    }
+
+    /// Who may change the collection of MPL Core that it is.
+    pub(crate) fn authority(&self) -> Option<Pubkey> {
+        match self.content {
+            AccountContent::Data { tie: Some(CoreTie::Collection { authority }), .. } => Some(authority),
+            _ => None,
+        }
+    }
+}
+
 /// What an account holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountContent {

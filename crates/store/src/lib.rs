@@ -47,5 +47,7 @@ pub use search::{Conditions, Filter, Holdings, SearchPlan, SlotRange};
 pub use settings::{CacheSettings, DatabaseSettings};
 pub use status::Status;
 pub use verify::statements as verify_statements;
-pub use verify::{Contradiction, Gap, Snapshot, StoredAsset, StoredFacts, StoredNode, StoredTree};
+pub use verify::{
+    Columns, Contradiction, Gap, Snapshot, StoredAsset, StoredChainAsset, StoredNode, StoredTree,
+};
 pub use write::{AssetChange, ChainWritten, DueDocument, Kept, StoredLetter, Written};

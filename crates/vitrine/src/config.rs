@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use figment::providers::Serialized;
 use figment::{Figment, error::Kind};
 use serde::Deserialize;
-use vitrine_ingest::ImportOptions;
+use vitrine_ingest::{ImportOptions, IngestOptions};
 use vitrine_rpc::{
     AuthSettings, CompressionSettings, CorsSettings, HeliusSettings, InfuraSettings, RpcSettings,
     ServerSettings, Settings, TierSettings, Tiers, TriportSettings, UpstreamSettings,
@@ -58,6 +58,8 @@ pub struct Config {
     pub log: LogSettings,
     /// `vitrine import`.
     pub import: ImportSettings,
+    /// `vitrine ingest`.
+    pub ingest: IngestSettings,
     /// Where the tiers stand.
     pub tiers: TiersFile,
 }
@@ -94,6 +96,24 @@ pub struct ImportSettings {
     pub writers_max: usize,
     /// The largest asset of an input, in bytes.
     pub record_bytes_max: usize,
+    /// How long a batch is tried again while the database is away.
+    pub retry_max_seconds: u64,
+}
+
+/// Section `[ingest]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IngestSettings {
+    /// Lines of a batch, at most.
+    pub batch_lines: usize,
+    /// Bytes of the lines of a batch, about.
+    pub batch_bytes: usize,
+    /// How long a line waits for its batch to fill.
+    pub batch_wait_ms: u64,
+    /// Batches that are written at a time.
+    pub writers_max: usize,
+    /// The longest line of an input, in bytes.
+    pub line_bytes_max: usize,
     /// How long a batch is tried again while the database is away.
     pub retry_max_seconds: u64,
 }
@@ -226,6 +246,28 @@ impl Default for ImportSettings {
             batch_bytes: batch.bytes,
             writers_max: writers,
             record_bytes_max: max_record_bytes,
+            retry_max_seconds: store_patience.as_secs(),
+        }
+    }
+}
+
+impl Default for IngestSettings {
+    fn default() -> Self {
+        let IngestOptions {
+            batch_lines,
+            batch_bytes,
+            batch_wait,
+            writers,
+            max_record_bytes,
+            store_patience,
+            ..
+        } = IngestOptions::default();
+        Self {
+            batch_lines,
+            batch_bytes,
+            batch_wait_ms: u64::try_from(batch_wait.as_millis()).unwrap_or(u64::MAX),
+            writers_max: writers,
+            line_bytes_max: max_record_bytes,
             retry_max_seconds: store_patience.as_secs(),
         }
     }

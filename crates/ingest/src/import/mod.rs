@@ -5,8 +5,6 @@
 //! repeated finishes what another one began: to write an asset twice is to write it once.
 
 mod in_flight;
-mod reader;
-mod rejects;
 mod writer;
 
 use std::io;
@@ -19,12 +17,13 @@ use vitrine_model::Slot;
 use vitrine_store::{Store, StoreError};
 
 use crate::batch::{Batch, BatchLimits};
-use crate::parse::Parsed;
-use crate::source::{BadRecord, Input, Progress, ReadError, Source};
+use crate::parse::{Parsed, parse};
+use crate::reader::{self, Part};
+use crate::rejects::Rejects;
+use crate::retry::cancelled;
+use crate::source::{BadRecord, Input, Progress, ReadError, Records, Source};
 use in_flight::InFlight;
-use reader::Part;
-use rejects::Rejects;
-use writer::{Outcome, cancelled};
+use writer::Outcome;
 
 /// How to import.
 #[derive(Clone, Debug)]
@@ -288,7 +287,7 @@ impl Import<'_> {
 
     /// Reads an input once.
     async fn pass(&mut self, pass: Pass, source: Arc<Source>, input: &Input) -> Result<Ended, ImportError> {
-        let mut parts = match reader::start(source, self.options.max_record_bytes) {
+        let mut parts = match reader::start(source, Records::open, parse, self.options.max_record_bytes) {
             Ok(parts) => parts,
             Err(error) => return Ok(Ended::Failed(error)),
         };
@@ -402,7 +401,7 @@ impl Import<'_> {
         if self.summary.files > 0 && !self.summary.interrupted {
             (self.on_event)(Event::Finishing);
             let attempt = || self.store.finish_import(self.stated);
-            match writer::retry(
+            match crate::retry::retry(
                 attempt,
                 StoreError::is_transient,
                 self.options.store_patience,

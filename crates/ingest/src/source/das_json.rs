@@ -4,13 +4,11 @@ use std::io::{self, Cursor};
 use std::sync::Arc;
 
 use super::file::{Source, Stream};
+use super::lines;
 use super::shape::{Shape, detect, holds_assets};
-use super::values::{Scout, Values, over};
+use super::values::{Scout, Values};
 use super::window::Window;
-use super::{BadRecord, Entry, Place, ReadError, Record};
-
-/// What may follow a line that is as long as a record may be.
-const LINE_END_BYTES: usize = 2;
+use super::{BadRecord, Entry, Place, ReadError};
 
 /// Reads the assets of one input, in order and with memory that does not grow with it:
 ///
@@ -40,7 +38,7 @@ struct Lines {
 impl Records {
     /// Opens the input and looks at its first 64 KiB. A record may have `max_record_bytes`.
     pub fn open(source: &Arc<Source>, max_record_bytes: usize) -> Result<Self, ReadError> {
-        let stream = source.open().map_err(opening)?;
+        let stream = source.open().map_err(ReadError::opening)?;
         let scout = if source.rewindable() {
             let source = Arc::clone(source);
             Scout::Reopen(Box::new(move || source.open_again()))
@@ -90,26 +88,11 @@ impl Lines {
             if let Some(entry) = self.next_inner() {
                 return Ok(Some(entry));
             }
-            let line = self.window.line();
-            self.window.start_tape(self.max_record_bytes + LINE_END_BYTES);
-            let more = self.window.take_line();
-            let more = more.map_err(|error| ReadError::reading(error, self.window.line()))?;
-            let tape = self.window.end_tape();
-            if !more {
-                return Ok(None);
-            }
-            let place = Place { line, item: None };
-            let overflowed = tape.overflowed;
-            let mut text = tape.trimmed();
-            if overflowed || text.len() > self.max_record_bytes {
-                text.truncate(self.max_record_bytes);
-                let reason = over(self.max_record_bytes);
-                return Ok(Some(Entry::Bad(BadRecord { place, reason, raw: text })));
-            }
-            if holds_assets(&text) {
-                self.inner = Some(self.split(line, text.into()));
-            } else if !text.is_empty() {
-                return Ok(Some(Entry::Record(Record { place, text, stated_slot: None })));
+            match lines::next(&mut self.window, self.max_record_bytes)? {
+                Some(Entry::Record(record)) if holds_assets(&record.text) => {
+                    self.inner = Some(self.split(record.place.line, record.text.into()));
+                }
+                next => return Ok(next),
             }
         }
     }
@@ -149,15 +132,6 @@ impl Lines {
                 Some(Entry::Bad(BadRecord { place, reason, raw: text.to_vec() }))
             }
         }
-    }
-}
-
-/// A compressed stream of a few bytes may end before its first one.
-fn opening(error: io::Error) -> ReadError {
-    if error.kind() == io::ErrorKind::UnexpectedEof {
-        ReadError::Truncated { line: 1 }
-    } else {
-        ReadError::Open(error)
     }
 }
 

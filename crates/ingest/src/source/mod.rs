@@ -1,15 +1,18 @@
-//! Where assets come from: files and standard input, and the shapes DAS JSON is kept in.
+//! Where assets come from: files and standard input, the shapes DAS JSON is kept in, and lines of what the chain said.
 
 use std::fmt;
 use std::io;
 
 use vitrine_model::Slot;
 
+pub use chain_json::ChainLines;
 pub use das_json::Records;
 pub use file::{Input, Progress, Source};
 
+mod chain_json;
 mod das_json;
 mod file;
+mod lines;
 mod scan;
 mod shape;
 mod spool;
@@ -34,7 +37,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// The text of one asset, not yet parsed: it may still turn out to be no JSON at all.
+/// The text of one asset or of one line, not yet parsed: it may still turn out to be no JSON at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// Where it starts.
@@ -45,7 +48,7 @@ pub struct Record {
     pub stated_slot: Option<Slot>,
 }
 
-/// A piece of the input that cannot be an asset.
+/// A piece of the input that cannot be what it should.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadRecord {
     /// Where it starts.
@@ -99,6 +102,15 @@ pub enum ReadError {
 }
 
 impl ReadError {
+    /// A compressed stream of a few bytes may end before its first one.
+    fn opening(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            Self::Truncated { line: 1 }
+        } else {
+            Self::Open(error)
+        }
+    }
+
     /// Says a truncated compressed stream as what it is.
     fn reading(source: io::Error, line: u64) -> Self {
         if source.kind() == io::ErrorKind::UnexpectedEof {

@@ -1,13 +1,16 @@
 //! The database against itself: what every write must leave behind, however it came about.
 //!
 //! [`verify`] reads one snapshot with memory that does not grow with the database. What Postgres can compare is compared
-//! there ([`Contradiction`]); bodies are parsed and rendered again, and the nodes of trees are hashed again.
+//! there ([`Contradiction`]); bodies are parsed and rendered again, assets of the chain are made
+//! again of what is stored of them, and the nodes of trees are hashed again.
 
 mod asset;
 mod report;
 mod tree;
 
-use vitrine_store::{Contradiction, Snapshot, Store, StoreError};
+use vitrine_store::{Contradiction, Snapshot, Store, StoreError, StoredTree};
+
+use crate::normalise::compose;
 
 pub use report::{Check, Finding, Report};
 
@@ -44,6 +47,7 @@ pub async fn verify(
     let mut run = Run { snapshot, report: Report::default(), on_event };
     run.contradictions().await?;
     run.assets().await?;
+    run.chain_assets().await?;
     run.trees().await?;
     let Run { snapshot, report, .. } = run;
     snapshot.close().await?;
@@ -88,6 +92,23 @@ impl Run<'_> {
         }
     }
 
+    async fn chain_assets(&mut self) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self.snapshot.chain_assets(after, PAGE_ASSETS).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.sources.id);
+            for stored in &page {
+                self.report.chain_assets += 1;
+                for what in stored.differing(compose(&stored.sources).as_ref()) {
+                    let place = format!("asset {}: {what}", stored.sources.id);
+                    self.found(&Finding { check: Check::Remade, place });
+                }
+            }
+            self.progress();
+        }
+    }
+
     async fn trees(&mut self) -> Result<(), StoreError> {
         let mut after = None;
         loop {
@@ -103,7 +124,7 @@ impl Run<'_> {
         }
     }
 
-    async fn nodes(&mut self, tree: vitrine_store::StoredTree, has_gaps: bool) -> Result<(), StoreError> {
+    async fn nodes(&mut self, tree: StoredTree, has_gaps: bool) -> Result<(), StoreError> {
         let mut after = 0;
         loop {
             let page = self.snapshot.nodes(tree, after, PAGE_TREES).await?;

@@ -18,6 +18,8 @@ pub enum Check {
     Columns,
     /// An asset is not in the lists that its body says.
     Lists,
+    /// An asset of the chain is another one when it is made again.
+    Remade,
     /// A node of a tree is not the hash of the two below it.
     Node,
     /// The same in a tree of which changes were missed.
@@ -40,6 +42,8 @@ pub struct Finding {
 pub struct Report {
     /// Assets.
     pub assets: u64,
+    /// Assets that are made of what is stored of the chain.
+    pub chain_assets: u64,
     /// Trees.
     pub trees: u64,
     /// Nodes of trees above the leaves.
@@ -53,18 +57,12 @@ impl Check {
     /// A short name that stays the same.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Stored(Contradiction::Total) => "total",
-            Self::Stored(Contradiction::StrayMember) => "stray_member",
-            Self::Stored(Contradiction::MissingMember) => "missing_member",
-            Self::Stored(Contradiction::MemberColumns) => "member_columns",
-            Self::Stored(Contradiction::Counter) => "counter",
-            Self::Stored(Contradiction::MissingNode) => "missing_node",
-            Self::Stored(Contradiction::UnknownChainAsset) => "unknown_chain_asset",
-            Self::Stored(Contradiction::Index) => "index",
+            Self::Stored(kind) => kind.name(),
             Self::Body => "body",
             Self::Bytes => "bytes",
             Self::Columns => "columns",
             Self::Lists => "lists",
+            Self::Remade => "remade",
             Self::Node => "node",
             Self::UnprovenNode => "unproven_node",
             Self::Gap => "gap",
@@ -92,6 +90,7 @@ impl fmt::Display for Check {
             Self::Bytes => "a stored body is not what its asset renders to",
             Self::Columns => "an asset's columns are not what its body says",
             Self::Lists => "an asset is not in the lists that its body says",
+            Self::Remade => "an asset of the chain is another one when it is made again",
             Self::Node => "a node of a tree is not the hash of those below it",
             Self::UnprovenNode => "proofs through a node wait for changes that were not seen",
             Self::Gap => "changes of a tree were not seen",

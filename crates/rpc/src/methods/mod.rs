@@ -19,4 +19,6 @@ pub(crate) mod get_token_accounts;
 mod list;
 mod native_balance;
 mod proof;
+pub(crate) mod search_assets;
+mod search_filter;
 mod walk;

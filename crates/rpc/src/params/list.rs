@@ -35,7 +35,7 @@ const OPTIONS: [Field; 7] = [
     field("showFungible"),
     field("showInscription"),
     field("showNativeBalance"),
-    // For token accounts: assets without a supply are in no list.
+    // For token accounts, and for tokens that somebody holds: assets without a supply are in no list.
     field("showZeroBalance"),
 ];
 
@@ -66,7 +66,7 @@ pub(crate) struct Options {
     pub(crate) show_fungible: bool,
     pub(crate) show_inscription: bool,
     pub(crate) show_native_balance: bool,
-    /// Of token accounts alone.
+    /// Of token accounts, and of lists of what somebody holds.
     pub(crate) show_zero_balance: bool,
 }
 

@@ -4,34 +4,32 @@ use std::collections::HashMap;
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
-use vitrine_model::{ListKey, ListKind, Pubkey};
+use vitrine_model::{FACTS_VERSION, Facts, ListKey, ListKind, Pubkey};
 
 use super::Snapshot;
 use crate::StoreError;
 use crate::read::members::pubkey;
+use crate::write::{bits, signed};
 
 /// A page of assets. `$1` the id behind which it begins, `$2` how many.
-const ASSETS: &str =
-    "SELECT asset_id, slot_created, slot_updated, slot_seen, interface, owner, delegate, compressed,
-       burnt, frozen, list_ids, digest, version, splices, body
+pub(super) const ASSETS: &str = "SELECT asset_id, list_ids, digest, version, splices, body, interface, owner, delegate, compressed, burnt,
+       frozen, facts_version, listed, token_class, compressible, supply, royalty_model, royalty_basis_points,
+       json_uri_digest, name, creators_signed, is_agent, asset_signer
 FROM asset WHERE asset_id > $1 ORDER BY asset_id LIMIT $2";
 
 /// The names of lists. `$1` their ids.
-const LISTS: &str = "SELECT list_id, kind, key, value, verified FROM asset_list WHERE list_id = ANY($1)";
+pub(super) const LISTS: &str =
+    "SELECT list_id, kind, key, value, verified FROM asset_list WHERE list_id = ANY($1)";
 
 /// A row of `asset`, and the names of the lists that it says it is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredAsset {
     /// The asset.
     pub id: Pubkey,
-    /// The slot of its creation.
-    pub slot_created: i64,
-    /// The slot of its last change.
-    pub slot_updated: i64,
-    /// The slot as of which it was last seen.
-    pub slot_seen: i64,
-    /// What filters need, with the lists.
-    pub facts: StoredFacts,
+    /// The columns that its facts decide.
+    pub columns: Columns,
+    /// The lists it is in, sorted; one that there is not is left out.
+    pub lists: Vec<ListKey>,
     /// Of all that is rendered but the slots.
     pub digest: [u8; 16],
     /// Names the bytes.
@@ -42,24 +40,82 @@ pub struct StoredAsset {
     pub body: Vec<u8>,
 }
 
-/// The columns of an asset that its body decides.
+/// The columns of an asset that its facts decide, lists left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a column")]
-pub struct StoredFacts {
-    /// What kind of asset.
-    pub interface: String,
-    /// Who has it.
-    pub owner: Option<Pubkey>,
-    /// Who else may move it.
-    pub delegate: Option<Pubkey>,
-    /// Whether it lives in a tree.
-    pub compressed: bool,
-    /// Whether it is no more.
-    pub burnt: bool,
-    /// Whether it cannot be moved.
-    pub frozen: bool,
-    /// The lists it is in, sorted; a list that there is not is left out.
-    pub lists: Vec<ListKey>,
+pub struct Columns([(&'static str, Cell); 18]);
+
+/// The value of a column; numbers of all widths alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Cell {
+    Flag(bool),
+    Number(Option<i64>),
+    Bytes(Option<Vec<u8>>),
+}
+
+impl Columns {
+    /// The columns of an asset with these facts, as a write makes them.
+    fn of(facts: &Facts) -> Self {
+        let search = &facts.search;
+        let key = |key: Option<Pubkey>| Cell::Bytes(key.map(|key| key.as_bytes().to_vec()));
+        let number = |number: i16| Cell::Number(Some(number.into()));
+        Self([
+            ("interface", Cell::Bytes(Some(facts.interface.clone().into_bytes()))),
+            ("owner", key(facts.owner)),
+            ("delegate", key(facts.delegate)),
+            ("compressed", Cell::Flag(facts.compressed)),
+            ("burnt", Cell::Flag(facts.burnt)),
+            ("frozen", Cell::Flag(facts.frozen)),
+            ("facts_version", number(FACTS_VERSION)),
+            ("listed", Cell::Flag(facts.listed)),
+            ("token_class", number(search.class.code())),
+            ("compressible", Cell::Flag(search.compressible)),
+            ("supply", Cell::Number(search.supply.map(bits))),
+            ("royalty_model", Cell::Number(search.royalty_model.map(|model| model.code().into()))),
+            ("royalty_basis_points", Cell::Number(search.royalty_basis_points.map(bits))),
+            ("json_uri_digest", Cell::Bytes(search.json_uri.map(|digest| digest.to_vec()))),
+            ("name", Cell::Bytes(search.name.clone().map(String::into_bytes))),
+            ("creators_signed", number(signed(search))),
+            ("is_agent", Cell::Flag(search.is_agent)),
+            ("asset_signer", key(search.asset_signer)),
+        ])
+    }
+
+    fn read(row: &PgRow) -> Result<Self, StoreError> {
+        let bytes = |name: &'static str| Ok::<_, StoreError>((name, Cell::Bytes(row.try_get(name)?)));
+        let flag = |name: &'static str| Ok::<_, StoreError>((name, Cell::Flag(row.try_get(name)?)));
+        let big = |name: &'static str| Ok::<_, StoreError>((name, Cell::Number(row.try_get(name)?)));
+        let small = |name: &'static str| {
+            let number: Option<i16> = row.try_get(name)?;
+            Ok::<_, StoreError>((name, Cell::Number(number.map(i64::from))))
+        };
+        let interface: String = row.try_get("interface")?;
+        Ok(Self([
+            ("interface", Cell::Bytes(Some(interface.into_bytes()))),
+            bytes("owner")?,
+            bytes("delegate")?,
+            flag("compressed")?,
+            flag("burnt")?,
+            flag("frozen")?,
+            small("facts_version")?,
+            flag("listed")?,
+            small("token_class")?,
+            flag("compressible")?,
+            big("supply")?,
+            small("royalty_model")?,
+            big("royalty_basis_points")?,
+            bytes("json_uri_digest")?,
+            bytes("name")?,
+            small("creators_signed")?,
+            flag("is_agent")?,
+            bytes("asset_signer")?,
+        ]))
+    }
+
+    /// The names of those that are not as these facts decide.
+    pub fn differing(&self, facts: &Facts) -> impl Iterator<Item = &'static str> {
+        let pairs = self.0.clone().into_iter().zip(Self::of(facts).0);
+        pairs.filter(|(stored, decided)| stored != decided).map(|((name, _), _)| name)
+    }
 }
 
 impl Snapshot {
@@ -104,25 +160,12 @@ impl Snapshot {
 }
 
 fn stored(row: &PgRow, list_ids: &[i64], names: &HashMap<i64, ListKey>) -> Result<StoredAsset, StoreError> {
-    let key = |name| -> Result<Option<Pubkey>, StoreError> {
-        row.try_get::<Option<&[u8]>, _>(name)?.map(pubkey).transpose()
-    };
     let mut lists: Vec<ListKey> = list_ids.iter().filter_map(|id| names.get(id).cloned()).collect();
     lists.sort_unstable();
     Ok(StoredAsset {
         id: pubkey(row.try_get("asset_id")?)?,
-        slot_created: row.try_get("slot_created")?,
-        slot_updated: row.try_get("slot_updated")?,
-        slot_seen: row.try_get("slot_seen")?,
-        facts: StoredFacts {
-            interface: row.try_get("interface")?,
-            owner: key("owner")?,
-            delegate: key("delegate")?,
-            compressed: row.try_get("compressed")?,
-            burnt: row.try_get("burnt")?,
-            frozen: row.try_get("frozen")?,
-            lists,
-        },
+        columns: Columns::read(row)?,
+        lists,
         digest: row.try_get("digest")?,
         version: row.try_get("version")?,
         splices: row.try_get("splices")?,

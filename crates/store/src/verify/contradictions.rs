@@ -1,7 +1,10 @@
 //! What Postgres finds by itself: statements that return the places where the database contradicts itself.
 
+use sqlx::Row;
+
 use super::Snapshot;
 use crate::StoreError;
+use crate::read::members::pubkey;
 
 /// A kind of contradiction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,11 +27,20 @@ pub enum Contradiction {
     Index,
 }
 
-/// Each kind with the statement that returns its places as text; `$1` is how many at most.
-const STATEMENTS: [(Contradiction, &str); 8] = [
+/// Whole tables are read in whatever way is fastest.
+const WHOLE_TABLES: &str = "SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on;
+     SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on";
+
+/// Pages are read by their keys, as in any session that writes.
+const BY_KEYS: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
+     SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
+
+/// Each kind with the statement that returns its places: a text, and the asset or tree that it ends in. `$1` is how many
+/// at most.
+pub(super) const STATEMENTS: [(Contradiction, &str); 8] = [
     (
         Contradiction::Total,
-        "SELECT format('list %s: total %s, members %s', list_id, total, members)
+        "SELECT format('list %s: total %s, members %s', list_id, total, members), NULL::bytea
          FROM (SELECT list_id, total,
                       (SELECT count(*) FROM list_member WHERE list_member.list_id = asset_list.list_id) AS members
                FROM asset_list) AS counted
@@ -36,35 +48,35 @@ const STATEMENTS: [(Contradiction, &str); 8] = [
     ),
     (
         Contradiction::StrayMember,
-        "SELECT format('list %s, asset %s', member.list_id, encode(member.asset_id, 'hex'))
+        "SELECT format('list %s, asset', member.list_id), member.asset_id
          FROM list_member AS member LEFT JOIN asset_list AS list ON list.list_id = member.list_id
               LEFT JOIN asset ON asset.asset_id = member.asset_id
          WHERE list.list_id IS NULL OR asset.asset_id IS NULL OR NOT member.list_id = ANY(asset.list_ids) LIMIT $1",
     ),
     (
         Contradiction::MissingMember,
-        "SELECT format('asset %s, list %s', encode(asset.asset_id, 'hex'), named.list_id)
+        "SELECT format('list %s, asset', named.list_id), asset.asset_id
          FROM asset CROSS JOIN UNNEST(asset.list_ids) AS named (list_id)
               LEFT JOIN list_member AS member ON member.list_id = named.list_id AND member.asset_id = asset.asset_id
          WHERE member.list_id IS NULL LIMIT $1",
     ),
     (
         Contradiction::MemberColumns,
-        "SELECT format('list %s, asset %s', member.list_id, encode(member.asset_id, 'hex'))
+        "SELECT format('list %s, asset', member.list_id), member.asset_id
          FROM list_member AS member JOIN asset ON asset.asset_id = member.asset_id
          WHERE (member.slot_created, member.slot_updated, member.version)
                IS DISTINCT FROM (asset.slot_created, asset.slot_updated, asset.version) LIMIT $1",
     ),
     (
         Contradiction::Counter,
-        "SELECT format('the counter says %s, and there are %s', told.value, counted.value)
+        "SELECT format('the counter says %s, and there are %s', told.value, counted.value), NULL::bytea
          FROM (SELECT (SELECT value FROM counter WHERE name = 'assets') AS value) AS told,
               (SELECT count(*) AS value FROM asset) AS counted
          WHERE told.value IS DISTINCT FROM counted.value LIMIT $1",
     ),
     (
         Contradiction::MissingNode,
-        "SELECT format('tree %s, change %s of leaf %s', encode(change.tree, 'hex'), change.seq, change.leaf_index)
+        "SELECT format('change %s of leaf %s, tree', change.seq, change.leaf_index), change.tree
          FROM tree_change AS change LEFT JOIN tree ON tree.tree = change.tree
               LEFT JOIN tree_node AS node
               ON node.tree = change.tree AND node.node_index = (1::bigint << tree.depth::int) + change.leaf_index
@@ -72,7 +84,7 @@ const STATEMENTS: [(Contradiction, &str); 8] = [
     ),
     (
         Contradiction::UnknownChainAsset,
-        "SELECT format('asset %s', encode(asset_id, 'hex'))
+        "SELECT 'asset', asset_id
          FROM (SELECT asset_id FROM tree_change WHERE asset_id IS NOT NULL AND event IS NOT NULL
                UNION ALL SELECT asset_id FROM leaf_event
                UNION ALL SELECT asset_id FROM account WHERE asset_id IS NOT NULL AND kind NOT IN (0, 1)) AS seen
@@ -80,16 +92,25 @@ const STATEMENTS: [(Contradiction, &str); 8] = [
     ),
     (
         Contradiction::Index,
-        "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid LIMIT $1",
+        "SELECT indexrelid::regclass::text, NULL::bytea FROM pg_index WHERE NOT indisvalid LIMIT $1",
     ),
 ];
 
-/// Name and text of every statement, for the tests that hold them against golden files.
-pub fn statements() -> Vec<(String, &'static str)> {
-    STATEMENTS.iter().map(|(kind, statement)| (format!("{kind:?}"), *statement)).collect()
-}
-
 impl Contradiction {
+    /// A short name that stays the same.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Total => "total",
+            Self::StrayMember => "stray_member",
+            Self::MissingMember => "missing_member",
+            Self::MemberColumns => "member_columns",
+            Self::Counter => "counter",
+            Self::MissingNode => "missing_node",
+            Self::UnknownChainAsset => "unknown_chain_asset",
+            Self::Index => "index",
+        }
+    }
+
     /// Every kind, in the order in which they are looked for.
     pub fn all() -> impl Iterator<Item = Self> {
         STATEMENTS.iter().map(|(kind, _)| *kind)
@@ -103,13 +124,17 @@ impl Snapshot {
         kind: Contradiction,
         limit: u32,
     ) -> Result<Vec<String>, StoreError> {
-        let statements = STATEMENTS.iter().filter(|(of, _)| *of == kind);
+        sqlx::raw_sql(WHOLE_TABLES).execute(&mut self.connection).await?;
         let mut places = Vec::new();
-        for (_, statement) in statements {
-            let more: Vec<String> =
-                sqlx::query_scalar(*statement).bind(i64::from(limit)).fetch_all(&mut self.connection).await?;
-            places.extend(more);
+        for (_, statement) in STATEMENTS.iter().filter(|(of, _)| *of == kind) {
+            let rows = sqlx::query(*statement).bind(i64::from(limit)).fetch_all(&mut self.connection).await?;
+            for row in &rows {
+                let text: String = row.try_get(0)?;
+                let key = row.try_get::<Option<&[u8]>, _>(1)?.map(pubkey).transpose()?;
+                places.push(key.map_or_else(|| text.clone(), |key| format!("{text} {key}")));
+            }
         }
+        sqlx::raw_sql(BY_KEYS).execute(&mut self.connection).await?;
         Ok(places)
     }
 }

@@ -158,7 +158,7 @@ pub(crate) fn bits(number: u64) -> i64 {
 }
 
 /// `creators_signed`: bit 0 for a creator who has signed, bit 1 for one who has not.
-fn signed(facts: &SearchFacts) -> i16 {
+pub(crate) fn signed(facts: &SearchFacts) -> i16 {
     i16::from(facts.signed_creator) | i16::from(facts.unsigned_creator) << 1
 }
 

@@ -22,10 +22,10 @@ use crate::database::{Database, migrate, require_migrated};
 const SAMPLE: &str = include_str!("../../sample/assets.ndjson");
 
 /// How often the bar moves.
-const BAR_INTERVAL: Duration = Duration::from_millis(100);
+pub(super) const BAR_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How often a line tells of the progress where there is no terminal.
-const LINE_INTERVAL: Duration = Duration::from_secs(5);
+pub(super) const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Flags of `vitrine import`.
 #[derive(Debug, clap::Args)]
@@ -113,7 +113,7 @@ async fn load(args: &Args, database: &Database, context: &Context) -> Result<Sum
 }
 
 /// A bar on a terminal, else one that draws nothing.
-fn bar() -> ProgressBar {
+pub(super) fn bar() -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -174,7 +174,7 @@ fn tell(bar: &ProgressBar, told: &watch::Sender<Summary>, event: &Event<'_>) {
 }
 
 /// `FILE:LINE[ item N]: reason`
-fn rejected_line(input: &Input, bad: &BadRecord) -> String {
+pub(super) fn rejected_line(input: &Input, bad: &BadRecord) -> String {
     let Place { line, item } = bad.place;
     let item = item.map_or_else(String::new, |item| format!(" item {item}"));
     // A reason may quote the input: it must not steer the terminal.

@@ -3,6 +3,7 @@
 pub(crate) mod config;
 pub(crate) mod healthcheck;
 mod import;
+mod ingest;
 mod keys;
 mod migrate;
 mod serve;
@@ -39,6 +40,11 @@ pub(crate) enum Command {
     /// A FILE holds an asset a line (NDJSON), an array of assets, or a saved response of a DAS list method; it
     /// may be compressed with gzip or zstd. A line that is no asset is reported and left out.
     Import(import::Args),
+    /// Index what the chain said: accounts and transactions
+    ///
+    /// A FILE holds a JSON object a line, {"account": …} or {"transaction": …}, in the encodings of Solana's RPC; it may be
+    /// compressed with gzip or zstd. The order of the lines does not matter, and to ingest one twice changes nothing.
+    Ingest(ingest::Args),
     /// Check the database against itself: lists and totals, bodies, trees
     ///
     /// It reads everything and changes nothing. Faults make it fail; changes of trees that were never seen are warnings.
@@ -102,7 +108,7 @@ impl Command {
 
     /// Whether it answers a question and ends.
     pub(crate) fn is_short(&self) -> bool {
-        matches!(self, Self::Migrate | Self::Keys(_) | Self::Import(_) | Self::Verify(_))
+        matches!(self, Self::Migrate | Self::Keys(_) | Self::Import(_) | Self::Ingest(_) | Self::Verify(_))
     }
 
     /// Does it.
@@ -112,6 +118,7 @@ impl Command {
             Self::Serve(args) => serve::run(&args, context).await,
             Self::Migrate => migrate::run(context).await,
             Self::Import(args) => import::run(&args, context).await,
+            Self::Ingest(args) => ingest::run(&args, context).await,
             Self::Verify(args) => verify::run(&args, context).await,
             Self::Keys(args) => keys::run(args, context).await,
             // Done before the configuration was loaded, and before there was a runtime.

@@ -63,10 +63,11 @@ async fn check(args: &Args, database: &Database) -> Result<Report> {
 }
 
 fn progress_text(report: &Report) -> String {
-    let Report { assets, trees, nodes, .. } = report;
+    let Report { assets, chain_assets, trees, nodes, .. } = report;
     format!(
-        "{} assets and {} nodes of {} trees checked, {} faults",
+        "{} assets, {} of the chain made again, {} nodes of {} trees: {} faults",
         HumanCount(*assets),
+        HumanCount(*chain_assets),
         HumanCount(*nodes),
         HumanCount(*trees),
         report.faults()
@@ -97,11 +98,11 @@ fn summary_text(report: &Report) -> String {
 }
 
 fn summary_json(report: &Report) -> String {
-    let Report { assets, trees, nodes, found } = report;
+    let Report { assets, chain_assets, trees, nodes, found } = report;
     let found: serde_json::Map<_, _> =
         found.iter().map(|(check, count)| (check.name().to_owned(), json!(count))).collect();
     let line = json!({
-        "assets": assets, "trees": trees, "nodes": nodes, "found": found, "faults": report.faults(),
+        "assets": assets, "chain_assets": chain_assets, "trees": trees, "nodes": nodes, "found": found, "faults": report.faults(),
     });
     format!("{line}\n")
 }
@@ -126,7 +127,13 @@ mod tests {
 
     #[test]
     fn a_summary_counts_and_says_when_nothing_is_wrong() {
-        let mut report = Report { assets: 3, trees: 1, nodes: 7, found: BTreeMap::from([(Check::Gap, 2)]) };
+        let mut report = Report {
+            assets: 3,
+            chain_assets: 2,
+            trees: 1,
+            nodes: 7,
+            found: BTreeMap::from([(Check::Gap, 2)]),
+        };
         let text = summary_text(&report);
         assert!(
             text.contains("2 times: changes of a tree") && text.ends_with("nothing is wrong\n"),

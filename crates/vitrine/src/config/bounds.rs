@@ -34,7 +34,7 @@ pub(super) fn check(
 
 impl Checks<'_> {
     fn numbers(&mut self, config: &Config) {
-        let Config { database, cache, server, rpc, auth, upstream, import, .. } = config;
+        let Config { database, cache, server, rpc, auth, upstream, import, ingest, .. } = config;
         self.range("database.read_connections_max", database.read_connections_max.into(), 1..=10_000);
         self.range("database.write_connections_max", database.write_connections_max.into(), 1..=10_000);
         self.range("database.acquire_timeout_ms", database.acquire_timeout_ms, 1..=DAY_MS);
@@ -70,9 +70,15 @@ impl Checks<'_> {
         self.range("import.batch_bytes", import.batch_bytes as u64, 1..=GIB);
         // Each writes on a connection of its own.
         let writers = 1..=u64::from(database.write_connections_max.max(1));
-        self.range("import.writers_max", import.writers_max as u64, writers);
+        self.range("import.writers_max", import.writers_max as u64, writers.clone());
         self.range("import.record_bytes_max", import.record_bytes_max as u64, 1_024..=GIB);
         self.range("import.retry_max_seconds", import.retry_max_seconds, 0..=DAY_MS / 1_000);
+        self.range("ingest.batch_lines", ingest.batch_lines as u64, 1..=100_000);
+        self.range("ingest.batch_bytes", ingest.batch_bytes as u64, 1..=GIB);
+        self.range("ingest.batch_wait_ms", ingest.batch_wait_ms, 1..=DAY_MS);
+        self.range("ingest.writers_max", ingest.writers_max as u64, writers);
+        self.range("ingest.line_bytes_max", ingest.line_bytes_max as u64, 1_024..=GIB);
+        self.range("ingest.retry_max_seconds", ingest.retry_max_seconds, 0..=DAY_MS / 1_000);
     }
 
     fn texts(&mut self, config: &Config, tiers: &Tiers) {

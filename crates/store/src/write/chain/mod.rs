@@ -18,11 +18,15 @@ use sqlx::postgres::PgConnection;
 use vitrine_model::{ListKey, Pubkey};
 
 pub use letters::StoredLetter;
-pub(crate) use sources::statements;
+pub(crate) use sources::{read as read_sources, statements};
 
 use super::{Owned, Written, documents};
 use crate::chain::{AssetSources, ChainBatch, Compose, Composed, Document};
 use crate::{Store, StoreError};
+
+/// How many members of a collection are made anew at once where its authority changes. There may be more of them than memory
+/// has room for; what a later part locks out of order ends in another try at worst.
+const MEMBERS_AT_ONCE: usize = 1000;
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,10 +58,10 @@ impl AddAssign for ChainWritten {
 
 /// A row of `chain_asset`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Row {
-    single: bool,
-    json_uri: Option<String>,
-    version: Option<i64>,
+pub(crate) struct Row {
+    pub(crate) single: bool,
+    pub(crate) json_uri: Option<String>,
+    pub(crate) version: Option<i64>,
 }
 
 /// The assets that have to be made anew.
@@ -97,13 +101,21 @@ impl Store {
         let changed = accounts.inserted.len() + accounts.replaced.len() + accounts.adjusted.len();
         let mut written =
             ChainWritten { accounts: changed as u64, stale: accounts.stale, ..ChainWritten::default() };
+        let members = accounts::members(connection, &accounts.collections).await?;
         let mut touched = Touched { all: accounts.touched, held: accounts.held };
         written.tree_changes = trees::write(connection, &batch.tree_changes, &mut touched.all).await?;
         written.leaf_events = trees::write_events(connection, &batch.leaf_events, &mut touched.all).await?;
         written.dead_letters = letters::write(connection, &batch.dead_letters).await?;
         letters::settle(connection, &batch.settled).await?;
-        let (assets, lists) = self.make(connection, &touched, compose).await?;
+        let (assets, mut lists) = self.make(connection, &touched, compose).await?;
         written.assets = assets;
+        let members: Vec<Pubkey> = members.difference(&touched.all).copied().collect();
+        for part in members.chunks(MEMBERS_AT_ONCE) {
+            let touched = Touched { all: part.iter().copied().collect(), held: BTreeSet::new() };
+            let (assets, more) = self.make(connection, &touched, compose).await?;
+            written.assets += assets;
+            lists.extend(more);
+        }
         if let Some(slot) = batch.watermark {
             sqlx::query(
                 "INSERT INTO watermark (source, slot) VALUES ('ingest', $1)
@@ -182,7 +194,8 @@ impl Made {
 }
 
 impl Row {
-    fn of(composed: Option<&Composed>) -> Self {
+    /// What is noted of an asset that was made so.
+    pub(crate) fn of(composed: Option<&Composed>) -> Self {
         Self {
             single: composed.is_none_or(|composed| composed.single),
             json_uri: composed.and_then(fetched).map(str::to_owned),

@@ -27,6 +27,8 @@ pub(super) struct Register {
     pub(super) content: Option<Moment>,
     /// The lowest slot of an update with content.
     pub(super) slot_first: Option<Slot>,
+    /// The authority that its newest content lends to others: a collection's, of MPL Core.
+    pub(super) authority: Option<Pubkey>,
 }
 
 /// A row that changes.
@@ -49,6 +51,8 @@ pub(super) struct Changes<'b> {
     pub(super) adjusted: Vec<Row<'b>>,
     /// The assets that these are parts of.
     pub(super) touched: BTreeSet<Pubkey>,
+    /// The collections whose authority is another one now: their members change.
+    pub(super) collections: BTreeSet<Pubkey>,
     /// The mints of changed token accounts.
     pub(super) held: BTreeSet<Pubkey>,
     /// Updates that changed nothing: older than what is stored, or the same.
@@ -64,6 +68,7 @@ impl Default for Register {
             closed: false,
             content: None,
             slot_first: None,
+            authority: None,
         }
     }
 }
@@ -90,6 +95,7 @@ impl Register {
         self.content = Some(moment);
         self.kind = update.kind;
         self.asset_id = update.asset_id.or(self.asset_id);
+        self.authority = update.authority();
         true
     }
 
@@ -99,9 +105,11 @@ impl Register {
     }
 }
 
-/// Every address that a batch writes, in order.
+/// Every address that a batch writes, in order. The collection of a member is one of them, known or not: whoever changes
+/// its authority waits for whoever adds a member, and the other way round.
 pub(super) fn addresses(updates: &[AccountSeen]) -> BTreeSet<Pubkey> {
-    updates.iter().flat_map(|update| update.tells_of.iter().chain([&update.address])).copied().collect()
+    let others = updates.iter().flat_map(|update| update.tells_of.iter().copied().chain(update.collection()));
+    updates.iter().map(|update| update.address).chain(others).collect()
 }
 
 /// Holds a batch against what is stored.
@@ -120,6 +128,9 @@ pub(super) fn changes<'b>(updates: &'b [AccountSeen], stored: &HashMap<Pubkey, R
             row.content = Some(update);
         }
         changes.stale += u64::from(row.register == before);
+        if let Some(collection) = update.collection() {
+            rows.entry(collection).or_insert_with(|| row_of(collection));
+        }
         if let Some(asset_id) = update.asset_id {
             for &told in &update.tells_of {
                 rows.entry(told).or_insert_with(|| row_of(told)).register.tell(asset_id);
@@ -143,6 +154,9 @@ impl<'b> Changes<'b> {
                 (Some(asset_id), _) => drop(self.touched.insert(asset_id)),
                 (None, _) => {}
             }
+        }
+        if before.and_then(|register| register.authority) != row.register.authority {
+            self.collections.insert(row.address);
         }
         match (before, row.content) {
             (None, _) => self.inserted.push(row),
@@ -171,7 +185,7 @@ mod tests {
         } else {
             // What one moment says, it always says.
             let data = vec![address, slot.to_le_bytes()[0], write_version.to_le_bytes()[0]];
-            AccountContent::Data { program: key(9), data, edition: None }
+            AccountContent::Data { program: key(9), data, edition: None, tie: None }
         };
         let open = |value| if closes { None } else { Some(value) };
         AccountSeen {

@@ -11,9 +11,12 @@ use crate::chain::{
     AccountKind, AssetSources, Document, Holder, LeafChange, LeafEvent, SourceAccount, TokenAccount,
 };
 
-/// The accounts of assets but for token accounts. `$1` the assets. Index `account_asset`.
-const ACCOUNTS: &str = "SELECT asset_id, address, kind, slot, closed, slot_first, program, data FROM account
-WHERE asset_id = ANY($1) AND kind <> 1 ORDER BY asset_id, address";
+/// The accounts of assets but for token accounts, each with the authority of the collection that it is tied to. `$1` the
+/// assets. Index `account_asset`, and the primary key.
+const ACCOUNTS: &str = "SELECT account.asset_id, account.address, account.kind, account.slot, account.closed,
+    account.slot_first, account.program, account.data, collection.core_authority
+FROM account LEFT JOIN account AS collection ON collection.address = account.core_collection
+WHERE account.asset_id = ANY($1) AND account.kind <> 1 ORDER BY account.asset_id, account.address";
 
 /// Of each asset the token account that holds some and was updated last. `$1` the assets. Index `account_holder`.
 const HOLDERS: &str = "SELECT wanted.asset_id, held.* FROM UNNEST($1::bytea[]) AS wanted (asset_id) CROSS JOIN LATERAL (
@@ -55,7 +58,7 @@ struct Gathered {
 }
 
 /// Reads the sources of assets, each with the uri under which its document is looked for.
-pub(super) async fn read(
+pub(crate) async fn read(
     connection: &mut PgConnection,
     wanted: &BTreeMap<Pubkey, Option<String>>,
 ) -> Result<Vec<AssetSources>, StoreError> {
@@ -104,6 +107,7 @@ impl Gathered {
             slot_created: Slot::default(),
             accounts: Vec::new(),
             holder: None,
+            collection_authority: None,
             leaf: Vec::new(),
             events: Vec::new(),
             documents: Vec::new(),
@@ -128,6 +132,9 @@ impl Gathered {
             self.seen(slot(first, address)?);
         }
         let (program, data): (Option<[u8; 32]>, Option<Vec<u8>>) = (row.try_get(6)?, row.try_get(7)?);
+        if let Some(authority) = row.try_get::<Option<[u8; 32]>, _>(8)? {
+            self.sources.collection_authority = Some(Pubkey::from_bytes(authority));
+        }
         self.sources.accounts.push(SourceAccount {
             address,
             kind,

@@ -5,20 +5,20 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 /// Appends to a file.
-pub(super) struct Rejects(BufWriter<File>);
+pub(crate) struct Rejects(BufWriter<File>);
 
 impl Rejects {
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         Ok(Self(BufWriter::new(file)))
     }
 
-    pub(super) fn keep(&mut self, raw: &[u8]) -> io::Result<()> {
+    pub(crate) fn keep(&mut self, raw: &[u8]) -> io::Result<()> {
         self.0.write_all(&one_line(raw))?;
         self.0.write_all(b"\n")
     }
 
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }
 }

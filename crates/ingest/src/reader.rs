@@ -8,8 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
-use crate::parse::{Parsed, parse};
-use crate::source::{BadRecord, Entry, ReadError, Records, Source};
+use crate::source::{BadRecord, Entry, ReadError, Record, Source};
 
 /// Records parsed at a time by one worker.
 const CHUNK_RECORDS: usize = 256;
@@ -24,9 +23,9 @@ const CHUNKS_MAX: usize = 64;
 const PERMIT_BYTES: usize = 1024;
 
 /// What the reader hands over.
-pub(super) enum Part {
+pub(crate) enum Part<T> {
     /// The next records.
-    Chunk(JoinHandle<Chunk>),
+    Chunk(JoinHandle<Chunk<T>>),
     /// The input cannot be read further.
     Failed(ReadError),
     /// The input was read to its end.
@@ -34,49 +33,64 @@ pub(super) enum Part {
 }
 
 /// Some records, in order.
-pub(super) struct Chunk {
-    pub(super) records: Vec<Result<Parsed, BadRecord>>,
+pub(crate) struct Chunk<T> {
+    pub(crate) records: Vec<Result<T, BadRecord>>,
     /// Gives its bytes back to the reader when the chunk is dropped.
     _permit: OwnedSemaphorePermit,
 }
 
+/// Opens an input; a record of it may have so many bytes.
+pub(crate) type Open<R> = fn(&Arc<Source>, usize) -> Result<R, ReadError>;
+
+/// Makes of a record what is wanted of it. Pure: it runs on any thread.
+pub(crate) type Parse<T> = fn(Record) -> Result<T, BadRecord>;
+
 /// Starts to read. Dropping the receiver ends it; a reader that waits for its input ends when that gives something.
 ///
 /// It is a thread of its own, and none of the runtime's: one that waits for standard input must not hold up a shutdown.
-pub(super) fn start(source: Arc<Source>, max_record_bytes: usize) -> Result<mpsc::Receiver<Part>, ReadError> {
+pub(crate) fn start<R, T>(
+    source: Arc<Source>,
+    open: Open<R>,
+    parse: Parse<T>,
+    max_record_bytes: usize,
+) -> Result<mpsc::Receiver<Part<T>>, ReadError>
+where
+    R: Iterator<Item = Result<Entry, ReadError>> + 'static,
+    T: Send + 'static,
+{
     let (parts, receiver) = mpsc::channel(CHUNKS_MAX);
     let runtime = Handle::current();
     let read = move || {
-        let last = match read(&source, max_record_bytes, &runtime, &parts) {
+        let opened = open(&source, max_record_bytes);
+        let last = match opened.and_then(|mut records| read(&mut records, parse, &runtime, &parts)) {
             Ok(()) => Part::End,
             Err(error) => Part::Failed(error),
         };
         // Nobody listens any more: there is nobody to tell.
         let _ = parts.blocking_send(last);
     };
-    thread::Builder::new().name("import-reader".into()).spawn(read).map_err(ReadError::Open)?;
+    thread::Builder::new().name("reader".into()).spawn(read).map_err(ReadError::Open)?;
     Ok(receiver)
 }
 
 /// Copies an input that can be read only once to a temporary file.
-pub(super) async fn spool(source: Source) -> Result<Source, ReadError> {
+pub(crate) async fn spool(source: Source) -> Result<Source, ReadError> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let copy = move || drop(sender.send(source.spooled()));
-    thread::Builder::new().name("import-spool".into()).spawn(copy).map_err(ReadError::Spool)?;
+    thread::Builder::new().name("spool".into()).spawn(copy).map_err(ReadError::Spool)?;
     receiver.await.map_err(|_| ReadError::Spool(io::Error::other("the copying thread is gone")))?
 }
 
-fn read(
-    source: &Arc<Source>,
-    max_record_bytes: usize,
+fn read<T: Send + 'static>(
+    records: &mut impl Iterator<Item = Result<Entry, ReadError>>,
+    parse: Parse<T>,
     runtime: &Handle,
-    parts: &mpsc::Sender<Part>,
+    parts: &mpsc::Sender<Part<T>>,
 ) -> Result<(), ReadError> {
     let budget = Arc::new(Semaphore::new(BUDGET_BYTES / PERMIT_BYTES));
     let cores = Arc::new(Semaphore::new(thread::available_parallelism().map_or(1, std::num::NonZero::get)));
-    let mut records = Records::open(source, max_record_bytes)?;
     loop {
-        let (entries, bytes, end) = next_entries(&mut records);
+        let (entries, bytes, end) = next_entries(records);
         if !entries.is_empty() {
             let permits = (bytes / PERMIT_BYTES + 1).min(BUDGET_BYTES / PERMIT_BYTES);
             let permits = u32::try_from(permits).expect("the budget fits 32 bits");
@@ -85,7 +99,7 @@ fn read(
             // As many parsers as there are cores.
             let core = runtime.block_on(Arc::clone(&cores).acquire_owned()).expect("this is never closed");
             let chunk = runtime.spawn_blocking(move || {
-                let chunk = parse_all(entries, permit);
+                let chunk = parse_all(entries, parse, permit);
                 drop(core);
                 chunk
             });
@@ -100,7 +114,9 @@ fn read(
 }
 
 /// The next records and their bytes; and how the input ended, if it did.
-fn next_entries(records: &mut Records) -> (Vec<Entry>, usize, Option<Result<(), ReadError>>) {
+fn next_entries(
+    records: &mut impl Iterator<Item = Result<Entry, ReadError>>,
+) -> (Vec<Entry>, usize, Option<Result<(), ReadError>>) {
     let mut entries = Vec::new();
     let mut bytes = 0;
     while entries.len() < CHUNK_RECORDS && bytes < CHUNK_BYTES {
@@ -119,7 +135,7 @@ fn next_entries(records: &mut Records) -> (Vec<Entry>, usize, Option<Result<(), 
     (entries, bytes, None)
 }
 
-fn parse_all(entries: Vec<Entry>, permit: OwnedSemaphorePermit) -> Chunk {
+fn parse_all<T>(entries: Vec<Entry>, parse: Parse<T>, permit: OwnedSemaphorePermit) -> Chunk<T> {
     let parse_one = |entry| match entry {
         Entry::Record(record) => parse(record),
         Entry::Bad(bad) => Err(bad),
@@ -134,7 +150,8 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::source::{Input, Progress};
+    use crate::parse::parse;
+    use crate::source::{Input, Progress, Records};
 
     const ID: &str = "So11111111111111111111111111111111111111112";
 
@@ -143,7 +160,7 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text).unwrap();
         let source = Source::new(Input::Path(file.path().into()), Arc::new(Progress::default()));
-        let mut parts = start(Arc::new(source), 1024).unwrap();
+        let mut parts = start(Arc::new(source), Records::open, parse, 1024).unwrap();
         let mut seen = Vec::new();
         loop {
             match parts.recv().await.unwrap() {
@@ -185,7 +202,7 @@ mod tests {
     #[tokio::test]
     async fn a_missing_file_fails() {
         let source = Source::new(Input::Path("/nonexistent/assets".into()), Arc::new(Progress::default()));
-        let mut parts = start(Arc::new(source), 1024).unwrap();
+        let mut parts = start(Arc::new(source), Records::open, parse, 1024).unwrap();
         assert!(matches!(parts.recv().await, Some(Part::Failed(ReadError::Open(_)))));
     }
 

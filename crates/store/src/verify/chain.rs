@@ -1,0 +1,85 @@
+//! Assets of the chain, page by page, with all that they are made of.
+
+use std::collections::BTreeMap;
+
+use sqlx::Row as _;
+use vitrine_model::Pubkey;
+
+use super::Snapshot;
+use crate::StoreError;
+use crate::chain::{AssetSources, Composed};
+use crate::read::members::pubkey;
+use crate::write::{ChainRow, read_sources};
+
+/// A page of assets of the chain, with what is shown of them. `$1` the id behind which it begins, `$2` how many.
+pub(super) const CHAIN_ASSETS: &str =
+    "SELECT made.asset_id, made.single, made.json_uri, made.version, asset.version, asset.slot_updated
+FROM (SELECT asset_id, single, json_uri, version FROM chain_asset WHERE asset_id > $1 ORDER BY asset_id LIMIT $2) AS made
+     LEFT JOIN asset ON asset.asset_id = made.asset_id
+ORDER BY made.asset_id";
+
+/// An asset of the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredChainAsset {
+    /// What it is made of.
+    pub sources: AssetSources,
+    /// What was noted of it when it was made last.
+    row: ChainRow,
+    /// Version and slot of the last change of what is shown.
+    shown: Option<(i64, i64)>,
+}
+
+impl StoredChainAsset {
+    /// What is not as it is when the asset is made again, by columns. What an import has written since is let be.
+    pub fn differing(&self, made: Option<&Composed>) -> Vec<&'static str> {
+        let again = ChainRow::of(made);
+        let mut differing = Vec::new();
+        for (is_same, what) in [
+            (self.row.single == again.single, "single"),
+            (self.row.json_uri == again.json_uri, "json_uri"),
+            (self.row.version == again.version, "version"),
+        ] {
+            differing.extend((!is_same).then_some(what));
+        }
+        match (self.row.version, self.shown) {
+            (Some(_), None) => differing.push("it is not there"),
+            (Some(version), Some((shown, slot_updated))) if version == shown => {
+                let slot = made.map(|made| made.change.slot_updated.as_i64());
+                differing.extend((slot != Some(slot_updated)).then_some("slot_updated"));
+            }
+            _ => {}
+        }
+        differing
+    }
+}
+
+impl Snapshot {
+    /// The next `limit` assets of the chain behind `after`, in the order of their ids.
+    pub async fn chain_assets(
+        &mut self,
+        after: Option<Pubkey>,
+        limit: u32,
+    ) -> Result<Vec<StoredChainAsset>, StoreError> {
+        let rows = sqlx::query(CHAIN_ASSETS)
+            .bind(after.as_ref().map_or(&[][..], |id| id.as_bytes()))
+            .bind(i64::from(limit))
+            .fetch_all(&mut self.connection)
+            .await?;
+        let mut noted = BTreeMap::new();
+        let mut wanted = BTreeMap::new();
+        for row in &rows {
+            let id = pubkey(row.try_get(0)?)?;
+            let made =
+                ChainRow { single: row.try_get(1)?, json_uri: row.try_get(2)?, version: row.try_get(3)? };
+            let shown = row.try_get::<Option<i64>, _>(4)?.zip(row.try_get(5)?);
+            wanted.insert(id, made.json_uri.clone());
+            noted.insert(id, (made, shown));
+        }
+        let sources = read_sources(&mut self.connection, &wanted).await?;
+        let with_sources = sources.into_iter().filter_map(|sources| {
+            let (row, shown) = noted.remove(&sources.id)?;
+            Some(StoredChainAsset { sources, row, shown })
+        });
+        Ok(with_sources.collect())
+    }
+}

@@ -1,0 +1,188 @@
+//! `vitrine ingest`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, bail};
+use indicatif::{HumanBytes, HumanCount, ProgressBar};
+use tokio::sync::watch;
+use vitrine_ingest::source::{Input, Progress};
+use vitrine_ingest::{IngestError, IngestEvent, IngestOptions, IngestSummary, ingest, retry_dead_letters};
+
+use super::import::{BAR_INTERVAL, LINE_INTERVAL, bar, rejected_line};
+use super::{Context, UsageError, print};
+use crate::database::{Database, migrate, require_migrated};
+
+/// Flags of `vitrine ingest`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Files to read; - is standard input
+    #[arg(required_unless_present = "retry_dead_letters", value_name = "FILE")]
+    files: Vec<OsString>,
+    /// Append bad lines to this file
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// Try again what an earlier version could not decode
+    #[arg(long, conflicts_with_all = ["files", "rejects"])]
+    retry_dead_letters: bool,
+}
+
+/// Ingests until the end or a signal; bad lines and dead letters alone are no failure.
+pub(super) async fn run(args: &Args, context: &Context) -> Result<ExitCode> {
+    let database = Database::open(context).await?;
+    let result = tokio::select! {
+        result = load(args, &database, context) => result,
+        // The first signal lets the batches in flight be committed.
+        () = context.signals.second() => Err(anyhow!("interrupted; the same command again does the rest")),
+    };
+    let summary = database.close_after(result).await?;
+    print(&summary_text(&summary, args.retry_dead_letters))?;
+    Ok(if summary.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn load(args: &Args, database: &Database, context: &Context) -> Result<IngestSummary> {
+    if database.is_private() {
+        migrate(&database.store).await?;
+    } else {
+        require_migrated(&database.store).await?;
+    }
+    let settings = &context.config.ingest;
+    let options = IngestOptions {
+        rejects: args.rejects.clone(),
+        batch_lines: settings.batch_lines,
+        batch_bytes: settings.batch_bytes,
+        batch_wait: Duration::from_millis(settings.batch_wait_ms),
+        writers: settings.writers_max,
+        max_record_bytes: settings.line_bytes_max,
+        store_patience: Duration::from_secs(settings.retry_max_seconds),
+    };
+    let inputs: Vec<Input> = args.files.iter().map(|file| Input::from_argument(file)).collect();
+    if inputs.iter().filter(|input| **input == Input::Stdin).count() > 1 {
+        return Err(UsageError("standard input (-) can be read only once".to_owned()).into());
+    }
+
+    let (stop, cancel) = watch::channel(false);
+    let first_signal = context.signals.first();
+    tokio::spawn(async move {
+        first_signal.await;
+        // Nobody listens any more once all is done.
+        let _ = stop.send(true);
+    });
+    let progress = Arc::new(Progress::default());
+    let bar = bar();
+    let (told, summary) = watch::channel(IngestSummary::default());
+    let shown = tokio::spawn(show(bar.clone(), Arc::clone(&progress), summary));
+    let mut on_event = |event: IngestEvent<'_>| tell(&bar, &told, &event);
+    let done = if args.retry_dead_letters {
+        retry_dead_letters(&database.store, &options, &mut on_event, cancel).await
+    } else {
+        ingest(&database.store, &inputs, &options, &progress, &mut on_event, cancel).await
+    };
+    shown.abort();
+    bar.finish_and_clear();
+    match done {
+        Ok(summary) => Ok(summary),
+        Err(error @ IngestError::RejectsIsInput(_)) => Err(UsageError(error.to_string()).into()),
+        Err(error) => bail!(error),
+    }
+}
+
+/// Moves the bar, or logs a line from time to time.
+async fn show(bar: ProgressBar, progress: Arc<Progress>, summary: watch::Receiver<IngestSummary>) {
+    let mut ticks = tokio::time::interval(if bar.is_hidden() { LINE_INTERVAL } else { BAR_INTERVAL });
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        let (read_bytes, expected_bytes) = (progress.read_bytes(), progress.expected_bytes());
+        let IngestSummary { committed, rejected, undecoded, .. } = summary.borrow().clone();
+        if bar.is_hidden() {
+            tracing::info!(
+                committed,
+                rejected,
+                undecoded,
+                read_bytes,
+                "{} lines in, {} rejected, {} not decoded, {} read",
+                HumanCount(committed),
+                HumanCount(rejected),
+                HumanCount(undecoded),
+                HumanBytes(read_bytes),
+            );
+        } else {
+            if let Some(bytes) = expected_bytes {
+                bar.set_length(bytes);
+            }
+            bar.set_position(read_bytes);
+            bar.set_message(format!("{} lines in, {} rejected", HumanCount(committed), HumanCount(rejected)));
+        }
+    }
+}
+
+/// Tells what happens as it happens: what is wrong on stderr, at its place.
+fn tell(bar: &ProgressBar, told: &watch::Sender<IngestSummary>, event: &IngestEvent<'_>) {
+    let line = match event {
+        IngestEvent::Rejected { input, bad } => rejected_line(input, bad),
+        IngestEvent::Failed { input, error } => format!("{input}: {error}"),
+        IngestEvent::Written(summary) => {
+            told.send_replace((*summary).clone());
+            return;
+        }
+    };
+    bar.suspend(|| crate::telemetry::say(&line));
+}
+
+fn summary_text(summary: &IngestSummary, retried: bool) -> String {
+    let IngestSummary { read, rejected, undecoded, written, .. } = summary;
+    let assets = &written.assets;
+    let what = if retried { "dead letters tried again" } else { "lines" };
+    let mut text = format!(
+        "{read} {what} in {:.1} s ({:.0}/s): {} accounts changed, {} updates were known or older, {} changes of trees, {} \
+         other events, {undecoded} not decoded, {rejected} rejected; assets: {} created, {} updated, {} unchanged, {} \
+         older than what is stored, {} removed\n",
+        summary.elapsed.as_secs_f64(),
+        summary.rate(),
+        written.accounts,
+        written.stale,
+        written.tree_changes,
+        written.leaf_events,
+        assets.created,
+        assets.updated,
+        assets.unchanged,
+        assets.stale,
+        assets.removed,
+    );
+    if *undecoded > 0 {
+        text.push_str("what was not decoded is kept: vitrine ingest --retry-dead-letters tries it again\n");
+    }
+    if summary.failed_files > 0 {
+        text.push_str(&format!("files not read to their end: {}\n", summary.failed_files));
+    }
+    if summary.interrupted {
+        text.push_str("interrupted: the same command again does the rest\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_says_what_became_of_the_lines() {
+        let summary = IngestSummary {
+            read: 5,
+            committed: 4,
+            rejected: 1,
+            undecoded: 2,
+            elapsed: Duration::from_secs(2),
+            ..IngestSummary::default()
+        };
+        let text = summary_text(&summary, false);
+        assert!(text.starts_with("5 lines in 2.0 s (2/s)") && text.contains("1 rejected"), "{text}");
+        assert!(text.contains("--retry-dead-letters"), "{text}");
+        let text = summary_text(&IngestSummary { interrupted: true, ..summary }, true);
+        assert!(text.starts_with("5 dead letters") && text.contains("interrupted"), "{text}");
+    }
+}

@@ -1,0 +1,249 @@
+//! `vitrine verify`: nothing is wrong with an intact database, and each kind of damage is found and named.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use vitrine_ingest::normalise::compose;
+use vitrine_ingest::verify::{Check, Event, Report, verify};
+use vitrine_model::merkle::{Hash, empty, parent};
+use vitrine_model::{Pubkey, Slot};
+use vitrine_store::{ChainBatch, Store, TreeChange};
+use vitrine_tests::assets::{self, pubkey};
+use vitrine_tests::{AssetSpec, Database, Vitrine};
+
+const TREE: Pubkey = Pubkey::from_bytes([7; 32]);
+const DEPTH: u32 = 3;
+/// The number of the asset that is a leaf of the tree.
+const LEAF: u64 = 5000;
+
+/// More assets than are read at once, in lists of all kinds.
+fn specs() -> Vec<AssetSpec> {
+    let spec = |number: u64| AssetSpec {
+        slot_created: number,
+        slot_updated: number + 5,
+        collection: Some((pubkey(1 << 40), !number.is_multiple_of(7))),
+        authority: Some(pubkey(2 << 40 | number % 3)),
+        creator: Some((pubkey(3 << 40), number.is_multiple_of(2))),
+        burnt: number.is_multiple_of(11),
+        compressed: number.is_multiple_of(5),
+        ..AssetSpec::new(pubkey(number))
+    };
+    (0..600).map(spec).collect()
+}
+
+/// Changes of a tree, each of the leaf at this place, each with its number: the first is the tree's making. The leaf 3 is
+/// an asset.
+fn changes(leaves: &[u64]) -> Vec<TreeChange> {
+    let mut nodes: BTreeMap<u64, Hash> = BTreeMap::new();
+    let mut changes = Vec::new();
+    for (seq, &leaf_index) in (0_u8..).zip(leaves) {
+        let mut node = (1 << DEPTH) + leaf_index;
+        let leaf = if seq == 0 { [0; 32] } else { [seq; 32] };
+        nodes.insert(node, leaf);
+        let mut path = vec![leaf];
+        while node > 1 {
+            node /= 2;
+            let below = u8::try_from(DEPTH - node.ilog2() - 1).unwrap();
+            let of = |node: u64| nodes.get(&node).copied().unwrap_or_else(|| empty(below).unwrap());
+            let above = parent(&of(2 * node), &of(2 * node + 1));
+            nodes.insert(node, above);
+            path.push(above);
+        }
+        let asset = (leaf_index == 3).then(|| pubkey(LEAF));
+        changes.push(TreeChange {
+            tree: TREE,
+            program: TREE,
+            seq: seq.into(),
+            leaf_index,
+            slot: Slot::new(1000 + u64::from(seq)).unwrap(),
+            signature: [1; 64],
+            asset_id: asset,
+            instruction: asset.map(|_| "MintV1".to_owned()),
+            event: asset.map(|_| minted().to_string()),
+            path,
+        });
+    }
+    changes
+}
+
+/// What a mint says.
+fn minted() -> Value {
+    let key = |number: u64| pubkey(number).to_string();
+    json!({
+        "leaf": {
+            "owner": key(50), "delegate": key(50), "nonce": 3, "data_hash": key(51), "creator_hash": key(52),
+            "hash": Pubkey::from_bytes([2; 32]).to_string(),
+        },
+        "metadata": {
+            "name": "A leaf", "symbol": "", "uri": "https://assets.test/leaf.json", "seller_fee_basis_points": 5,
+            "primary_sale_happened": false, "is_mutable": true,
+            "creators": [{"address": key(53), "share": 100, "verified": true}],
+            "collection": {"key": key(1 << 40), "verified": true}, "edition_nonce": null, "uses": null,
+        },
+        "authority": key(54), "fate": "in_tree",
+    })
+}
+
+async fn write_tree(store: &Store, tree_changes: Vec<TreeChange>) {
+    let batch = ChainBatch { tree_changes, ..ChainBatch::default() };
+    store.write_chain(&batch, &compose).await.unwrap();
+}
+
+async fn check(store: &Store) -> (Report, Vec<String>) {
+    let mut lines = Vec::new();
+    let mut on_event = |event: Event<'_>| {
+        if let Event::Found(finding) = event {
+            lines.push(format!("{}: {}", finding.check.name(), finding.place));
+        }
+    };
+    let report = verify(store, &mut on_event).await.unwrap();
+    (report, lines)
+}
+
+/// A statement that damages the database, a word that names the place, and the checks that have to find it.
+const DAMAGES: [(&str, &str, &[&str]); 21] = [
+    ("UPDATE asset_list SET total = total + 1 WHERE list_id = 1", "list 1:", &["total"]),
+    (
+        "DELETE FROM list_member WHERE (list_id, asset_id) = (SELECT list_id, asset_id FROM list_member LIMIT 1)",
+        "asset ",
+        &["total", "missing_member"],
+    ),
+    (
+        "INSERT INTO list_member SELECT 1, $1, 0, 0, 0",
+        "list 1,",
+        &["total", "stray_member", "member_columns"],
+    ),
+    (
+        "INSERT INTO list_member SELECT 99999, asset_id, slot_created, slot_updated, version FROM asset WHERE asset_id = $1",
+        "list 99999,",
+        &["stray_member"],
+    ),
+    ("UPDATE list_member SET version = version + 1 WHERE asset_id = $1", "asset ", &["member_columns"]),
+    (
+        "UPDATE list_member SET slot_updated = slot_updated + 1 WHERE asset_id = $1",
+        "asset ",
+        &["member_columns"],
+    ),
+    ("UPDATE counter SET value = value - 1 WHERE name = 'assets'", "601", &["counter"]),
+    ("UPDATE asset SET body = substring(body FROM 2) WHERE asset_id = $1", "asset ", &["body"]),
+    (
+        "UPDATE asset SET body = convert_to(replace(convert_from(body, 'UTF8'), 'Fur', 'Fun'), 'UTF8') WHERE asset_id = $1",
+        "digest",
+        &["bytes"],
+    ),
+    ("UPDATE asset SET splices = '\\x05'::bytea WHERE asset_id = $1", "splice", &["body"]),
+    ("UPDATE asset SET digest = substring(sha256(digest) FOR 16) WHERE asset_id = $1", "digest", &["bytes"]),
+    ("UPDATE asset SET owner = NULL WHERE asset_id = $1", "owner", &["columns"]),
+    ("UPDATE asset SET name = 'other' WHERE asset_id = $1", "name", &["columns"]),
+    (
+        "UPDATE asset SET list_ids = list_ids[2:] WHERE asset_id = $1",
+        "lists by its body",
+        &["lists", "stray_member"],
+    ),
+    ("UPDATE tree_node SET hash = sha256(hash) WHERE node_index = 5", "node 2:", &["node"]),
+    ("UPDATE tree_node SET seq = seq - 1 WHERE node_index = 2", "node 2:", &["node"]),
+    ("DELETE FROM tree_node WHERE node_index = 8", "leaf 0", &["missing_node", "node"]),
+    (
+        "UPDATE tree_change SET event = replace(event, 'A leaf', 'Another') WHERE seq = 2",
+        "version",
+        &["remade"],
+    ),
+    (
+        "UPDATE asset SET slot_updated = 999, slot_created = 999 WHERE slot_updated = 1002",
+        "slot_updated",
+        &["remade", "member_columns"],
+    ),
+    ("UPDATE chain_asset SET version = NULL, json_uri = NULL", "json_uri", &["remade"]),
+    ("DELETE FROM chain_asset", "asset", &["unknown_chain_asset"]),
+];
+
+#[tokio::test]
+async fn every_damage_is_found_and_named() {
+    let database = Database::new().await;
+    let store = database.store();
+    assets::write(&store, &specs()).await;
+    let mut connection = database.connect().await;
+    write_tree(&store, changes(&[0, 0, 3, 1, 2, 0, 7])).await;
+    let (report, lines) = check(&store).await;
+    assert_eq!(lines, Vec::<String>::new());
+    assert_eq!((report.assets, report.chain_assets, report.trees, report.nodes), (601, 1, 1, 6));
+    assert_eq!(report.faults(), 0);
+
+    let target = pubkey(8);
+    for (statement, place, checks) in DAMAGES {
+        // The checks have a snapshot of their own, so the damage is committed, and undone from copies.
+        let copies = "CREATE TEMP TABLE copy_asset AS TABLE asset; CREATE TEMP TABLE copy_list AS TABLE asset_list;
+             CREATE TEMP TABLE copy_member AS TABLE list_member; CREATE TEMP TABLE copy_counter AS TABLE counter;
+             CREATE TEMP TABLE copy_node AS TABLE tree_node;
+             CREATE TEMP TABLE copy_change AS TABLE tree_change; CREATE TEMP TABLE copy_chain AS TABLE chain_asset;";
+        sqlx::raw_sql(copies).execute(&mut connection).await.unwrap();
+        let query = sqlx::query(statement);
+        let query = if statement.contains("$1") { query.bind(target.as_bytes().as_slice()) } else { query };
+        query.execute(&mut connection).await.unwrap();
+        let (report, lines) = check(&store).await;
+        let found: BTreeSet<&str> = report.found.keys().map(|check| check.name()).collect();
+        assert_eq!(found, checks.iter().copied().collect(), "{statement}: {lines:#?}");
+        assert!(lines.iter().any(|line| line.contains(place)), "{statement}: {lines:#?}");
+        let undo = "TRUNCATE asset, list_member, counter, tree_node, tree_change, chain_asset;
+             INSERT INTO asset TABLE copy_asset; INSERT INTO list_member TABLE copy_member;
+             INSERT INTO counter TABLE copy_counter; INSERT INTO tree_node TABLE copy_node;
+             INSERT INTO tree_change TABLE copy_change; INSERT INTO chain_asset TABLE copy_chain;
+             UPDATE asset_list SET total = copy_list.total FROM copy_list WHERE copy_list.list_id = asset_list.list_id;
+             DROP TABLE copy_asset, copy_list, copy_member, copy_counter, copy_node, copy_change, copy_chain;";
+        sqlx::raw_sql(undo).execute(&mut connection).await.unwrap();
+    }
+    assert_eq!(check(&store).await.1, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn changes_that_were_never_seen_are_warnings() {
+    let database = Database::new().await;
+    let store = database.store();
+    // Leaf 3 was changed by 2 alone: what stands above it now has a hash that nobody can make.
+    let missed = |change: &TreeChange| change.seq == 0 || change.seq == 2;
+    write_tree(
+        &store,
+        changes(&[0, 0, 3, 1, 2, 0, 7]).into_iter().filter(|change| !missed(change)).collect(),
+    )
+    .await;
+    let (report, lines) = check(&store).await;
+    assert_eq!((report.faults(), report.found.get(&Check::Gap)), (0, Some(&1)), "{lines:#?}");
+    assert!(report.found[&Check::UnprovenNode] > 0, "{lines:#?}");
+    assert!(lines.contains(&format!("gap: tree {TREE}: change 2")), "{lines:#?}");
+    let output = Vitrine::new(&["verify"]).on(&database).output();
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("warning: changes of a tree were not seen") && text.ends_with("nothing is wrong\n"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn the_command_fails_where_anything_is_wrong() {
+    let database = Database::new().await;
+    let store = database.store();
+    assets::write(&store, &specs()).await;
+    assert!(Vitrine::new(&["verify"]).on(&database).output().status.success());
+    let mut connection = database.connect().await;
+    sqlx::query("UPDATE counter SET value = 7 WHERE name = 'assets'").execute(&mut connection).await.unwrap();
+    let output = Vitrine::new(&["verify", "--json"]).on(&database).output();
+    assert_eq!(output.status.code(), Some(1));
+    let lines: Vec<Value> = output
+        .stdout
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice(line).ok())
+        .collect();
+    assert_eq!(lines.len(), 2, "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(lines[0]["check"], "counter");
+    assert_eq!(lines[1]["faults"], 1);
+}
+
+#[tokio::test]
+async fn an_empty_database_is_sound() {
+    let database = Database::new().await;
+    let (report, lines) = check(&database.store()).await;
+    assert_eq!((report, lines), (Report::default(), Vec::new()));
+}
