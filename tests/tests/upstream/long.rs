@@ -74,10 +74,8 @@ async fn long_results_come_in_the_encoding_that_the_client_takes() {
             let accepts = format!("accept-encoding: {accepts}");
             let body = call(1, "getBlock", json!([chunk]));
             let reply = raw.exchange(&post(&world.doors()[0], &[&accepts], body.as_bytes())).await;
-            assert_eq!(
-                (reply.header("content-encoding"), reply.header("vary")),
-                (encoding, "accept-encoding")
-            );
+            assert_eq!(reply.header("content-encoding"), encoding, "{chunk}");
+            assert_eq!(reply.header("vary").matches("accept-encoding").count(), 1);
             let plain = match encoding {
                 "gzip" => {
                     let mut plain = Vec::new();
