@@ -7,6 +7,7 @@ pub mod case;
 pub mod chain;
 pub mod client;
 pub mod consistency;
+pub mod node;
 #[cfg(target_os = "linux")]
 pub mod own_postgres;
 pub mod postgres;
@@ -16,6 +17,7 @@ pub mod server;
 
 pub use assets::AssetSpec;
 pub use client::{Client, Reply};
+pub use node::Node;
 #[cfg(target_os = "linux")]
 pub use own_postgres::OwnPostgres;
 pub use postgres::Database;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 use vitrine_model::Pubkey;
-use vitrine_store::{READ_SESSION, asset_statements, statements};
+use vitrine_store::{READ_SESSION, asset_statements, statements, verify_statements};
 use vitrine_tests::assets::{self, pubkey};
 use vitrine_tests::{AssetSpec, Database};
 
@@ -43,6 +43,9 @@ fn golden_sql() {
         insta::assert_snapshot!(name, sql);
     }
     for (name, sql) in asset_statements() {
+        insta::assert_snapshot!(name, sql);
+    }
+    for (name, sql) in verify_statements() {
         insta::assert_snapshot!(name, sql);
     }
 }

@@ -110,7 +110,11 @@ const DAMAGES: [(&str, &str, &[&str]); 21] = [
         "asset ",
         &["total", "missing_member"],
     ),
-    ("INSERT INTO list_member SELECT 1, $1, 0, 0, 0", "list 1,", &["total", "stray_member", "member_columns"]),
+    (
+        "INSERT INTO list_member SELECT 1, $1, 0, 0, 0",
+        "list 1,",
+        &["total", "stray_member", "member_columns"],
+    ),
     (
         "INSERT INTO list_member SELECT 99999, asset_id, slot_created, slot_updated, version FROM asset WHERE asset_id = $1",
         "list 99999,",

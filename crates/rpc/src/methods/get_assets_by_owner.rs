@@ -4,7 +4,7 @@ use vitrine_model::{ListKind, Pubkey};
 use vitrine_store::ListRef;
 
 use super::list::{self, Wanted};
-use super::{search_assets, search_filter};
+use super::{native_balance, search_assets, search_filter};
 use crate::answer::Answer;
 use crate::dispatch::Context;
 use crate::error::{CallError, InvalidParams};
@@ -18,13 +18,16 @@ const FIELDS: [Field; 8] =
 /// Answers the method. With `showFungible` the tokens that the owner holds stand in the list too.
 pub(crate) async fn call(context: Context<'_>) -> Result<Answer, CallError> {
     let (owner, params) = parse(&context)?;
+    let balance_of = params.options.show_native_balance.then_some(owner);
     if params.options.show_fungible {
         let filter = search_filter::held_by(owner, params.options);
-        return search_assets::answer(&context, filter, &params).await;
+        let page = Box::pin(search_assets::answer(&context, filter, &params));
+        return native_balance::beside(&context, balance_of, page).await;
     }
     // Everybody may own something: decisions.md 2, "owner without assets".
     let list = ListRef::of(ListKind::Owner, owner);
-    list::answer(&context, Wanted { list, called: None, unverified: false, params }).await
+    let page = Box::pin(list::answer(&context, Wanted { list, called: None, unverified: false, params }));
+    native_balance::beside(&context, balance_of, page).await
 }
 
 fn parse(context: &Context<'_>) -> Result<(Pubkey, ListParams), InvalidParams> {
