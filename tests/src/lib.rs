@@ -2,6 +2,7 @@
 #![expect(missing_docs, reason = "a harness: its names are its documentation")]
 #![expect(clippy::unwrap_used, reason = "a harness fails its test by panicking")]
 
+pub mod accounts;
 pub mod assets;
 pub mod case;
 pub mod chain;

@@ -44,10 +44,7 @@ fn golden_sql() {
     for (name, sql) in asset_statements() {
         insta::assert_snapshot!(name, sql);
     }
-    for (name, sql) in chain_statements() {
-        insta::assert_snapshot!(name, sql);
-    }
-    for (name, sql) in verify_statements() {
+    for (name, sql) in verify_statements().into_iter().chain(chain_statements()) {
         insta::assert_snapshot!(name, sql);
     }
 }
