@@ -3,7 +3,7 @@
 /// Up to which slot everything is indexed: a subselect, the first column of every answer.
 macro_rules! watermark {
     () => {
-        "(SELECT slot FROM watermark WHERE source = 'import')"
+        "(SELECT min(slot) FROM watermark)"
     };
 }
 
