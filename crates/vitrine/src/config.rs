@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use figment::providers::Serialized;
 use figment::{Figment, error::Kind};
 use serde::Deserialize;
+use vitrine_ingest::fetch::DocumentSettings;
 use vitrine_ingest::{ImportOptions, IngestOptions};
 use vitrine_rpc::{
     AuthSettings, CompressionSettings, CorsSettings, HeliusSettings, InfuraSettings, RpcSettings,
-    ServerSettings, Settings, TierSettings, Tiers, TriportSettings,
+    ServerSettings, Settings, TierSettings, Tiers, TriportSettings, UpstreamSettings,
 };
 use vitrine_store::{CacheSettings, DatabaseSettings};
 
@@ -52,12 +53,16 @@ pub struct Config {
     pub cors: CorsSettings,
     /// Encodings of answers.
     pub compression: CompressionSettings,
+    /// The Solana node behind the server.
+    pub upstream: UpstreamSettings,
     /// What is logged, and how.
     pub log: LogSettings,
     /// `vitrine import`.
     pub import: ImportSettings,
     /// `vitrine ingest`.
     pub ingest: IngestSettings,
+    /// Off-chain documents.
+    pub documents: DocumentSettings,
     /// Where the tiers stand.
     pub tiers: TiersFile,
 }
@@ -208,6 +213,7 @@ impl Config {
             auth: self.auth.clone(),
             cors: self.cors.clone(),
             compression: self.compression.clone(),
+            upstream: self.upstream.clone(),
         }
     }
 

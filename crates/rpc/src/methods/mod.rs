@@ -17,6 +17,7 @@ pub(crate) mod get_health;
 pub(crate) mod get_nft_editions;
 pub(crate) mod get_token_accounts;
 mod list;
+mod native_balance;
 mod proof;
 pub(crate) mod search_assets;
 mod search_filter;

@@ -76,7 +76,7 @@ fn the_example_holds_every_key_at_its_default() {
     assert_eq!(format!("{:?}", loaded.config), format!("{:?}", Config::default()));
 
     let example: Table = EXAMPLE.parse().unwrap();
-    let sections: [(&str, Vec<&str>); 13] = [
+    let sections: [(&str, Vec<&str>); 16] = [
         ("database", fields::<DatabaseSettings>()),
         ("cache", fields::<CacheSettings>()),
         ("server", fields::<ServerSettings>()),
@@ -87,8 +87,11 @@ fn the_example_holds_every_key_at_its_default() {
         ("auth", fields::<AuthSettings>()),
         ("cors", fields::<CorsSettings>()),
         ("compression", fields::<CompressionSettings>()),
+        ("upstream", fields::<UpstreamSettings>()),
         ("log", fields::<LogSettings>()),
         ("import", fields::<ImportSettings>()),
+        ("ingest", fields::<IngestSettings>()),
+        ("documents", fields::<DocumentSettings>()),
         ("tiers", fields::<TiersFile>()),
     ];
     assert_eq!(sections.iter().map(|(name, _)| *name).collect::<Vec<_>>(), fields::<Config>());
