@@ -60,7 +60,7 @@ impl World {
     }
 
     async fn check(&self) {
-        consistency::check(&mut self.database.connect().await).await;
+        consistency::check(&self.database).await;
     }
 }
 
