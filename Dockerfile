@@ -13,6 +13,8 @@ RUN cargo build --release --locked --package vitrine
 FROM debian:bookworm-slim
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin vitrine
 COPY --from=build /src/target/release/vitrine /usr/local/bin/vitrine
+# Whom to trust behind an upstream's https:// URL.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 # The defaults, where an own file can be mounted over them.
 COPY config/vitrine.toml /etc/vitrine/vitrine.toml
 USER vitrine

@@ -1,5 +1,5 @@
 -- Up to which slot each source is wholly committed. A row moves only in the transaction that makes it true.
--- 'import': the lowest slot that imported responses stated.
+-- 'import': the lowest slot that imported responses stated. 'ingest': the highest slot of what was ingested as a whole.
 CREATE TABLE IF NOT EXISTS watermark (
     source text   NOT NULL PRIMARY KEY,
     slot   bigint NOT NULL CHECK (slot >= 0)

@@ -8,6 +8,8 @@ pub mod case;
 pub mod chain;
 pub mod client;
 pub mod consistency;
+pub mod explain;
+pub mod node;
 #[cfg(target_os = "linux")]
 pub mod own_postgres;
 pub mod postgres;
@@ -17,6 +19,7 @@ pub mod server;
 
 pub use assets::AssetSpec;
 pub use client::{Client, Reply};
+pub use node::Node;
 #[cfg(target_os = "linux")]
 pub use own_postgres::OwnPostgres;
 pub use postgres::Database;

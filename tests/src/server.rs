@@ -42,8 +42,8 @@ impl Vitrine {
         let mut command = Command::new(sibling("vitrine-under-test"));
         command.args(arguments).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("VITRINE_") || name == "DATABASE_URL" || name == "RUST_LOG"
-            {
+            let known = ["DATABASE_URL", "RUST_LOG", "UPSTREAM_RPC_URL"].iter().any(|known| name == *known);
+            if known || name.to_string_lossy().starts_with("VITRINE_") {
                 command.env_remove(name);
             }
         }

@@ -107,5 +107,6 @@ topics! {
     get_token_accounts = "getTokenAccounts",
     http = "http",
     json_rpc = "json_rpc",
+    search_assets = "searchAssets",
     tiers = "tiers",
 }

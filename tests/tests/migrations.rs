@@ -110,7 +110,7 @@ async fn the_command_says_what_it_applied() {
         "{}",
         text(&second.stdout)
     );
-    consistency::check(&mut database.connect().await).await;
+    consistency::check(&database).await;
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn several_at_once_all_succeed() {
         applied += text(&output.stdout).matches("applied ").count();
     }
     assert_eq!(applied, MIGRATOR.iter().count(), "each is applied once");
-    consistency::check(&mut database.connect().await).await;
+    consistency::check(&database).await;
 }
 
 /// Somebody who waits for the lock must not hold up an index that is built by its holder.
@@ -236,7 +236,7 @@ async fn a_leftover_invalid_index_is_dropped_where_something_is_pending() {
     .await
     .unwrap();
     assert!(migrate(&database).status.success());
-    consistency::check(&mut connection).await;
+    consistency::check(&database).await;
     let valid: bool = sqlx::query_scalar(
         "SELECT indisvalid FROM pg_index WHERE indexrelid = 'list_member_created'::regclass",
     )

@@ -3,11 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::Value;
-use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Row};
 use vitrine_model::Pubkey;
-use vitrine_store::{READ_SESSION, asset_statements, statements};
+use vitrine_store::{
+    READ_SESSION, asset_statements, chain_statements, source_statements, statements, verify_statements,
+};
 use vitrine_tests::assets::{self, pubkey};
+use vitrine_tests::explain::{explain, hex, whole};
 use vitrine_tests::{AssetSpec, Database};
 
 const LIMIT: u64 = 100;
@@ -45,6 +46,10 @@ fn golden_sql() {
     for (name, sql) in asset_statements() {
         insta::assert_snapshot!(name, sql);
     }
+    let others = [verify_statements(), chain_statements(), source_statements()];
+    for (name, sql) in others.into_iter().flatten() {
+        insta::assert_snapshot!(name, sql);
+    }
 }
 
 #[tokio::test]
@@ -73,11 +78,6 @@ async fn assets_are_read_by_their_primary_key_and_no_others() {
         }
         assert_eq!(rows, 500, "{name}: {plan:#}");
     }
-}
-
-fn hex(id: Pubkey) -> String {
-    let digits: Vec<String> = id.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("'\\x{}'::bytea", digits.concat())
 }
 
 #[tokio::test]
@@ -145,17 +145,6 @@ fn arguments(name: &str, collection: Pubkey, skip: u64, version: Option<i64>) ->
     format!("{list}, {LIMIT}, {skip}, {version}{bound}")
 }
 
-async fn explain(connection: &mut PgConnection, sql: &str, arguments: &str) -> Value {
-    let prepared = format!("PREPARE page AS {sql}");
-    sqlx::raw_sql(AssertSqlSafe(prepared)).execute(&mut *connection).await.unwrap();
-    let explained =
-        format!("EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, FORMAT JSON) EXECUTE page({arguments})");
-    let row = sqlx::raw_sql(AssertSqlSafe(explained)).fetch_one(&mut *connection).await.unwrap();
-    let text: String = row.try_get_unchecked(0).unwrap();
-    sqlx::raw_sql("DEALLOCATE page").execute(connection).await.unwrap();
-    serde_json::from_str::<Value>(&text).unwrap()[0]["Plan"].take()
-}
-
 /// No sort, no scan of a table, keys from the right index in order and alone, and no more than are needed.
 fn check(name: &str, plan: &Value, keys_max: u64) {
     let index = match name {
@@ -196,8 +185,4 @@ fn check(name: &str, plan: &Value, keys_max: u64) {
     }
     assert_eq!(key_scans, if name.contains("unverified") { 2 } else { 1 }, "{name}: {plan:#}");
     assert!(keys <= keys_max, "{name} reads {keys} keys, not {keys_max}: {plan:#}");
-}
-
-fn whole(number: &Value) -> u64 {
-    number.as_f64().map(|number| format!("{number:.0}").parse().unwrap()).unwrap()
 }

@@ -286,7 +286,7 @@ async fn a_configured_database_is_used_instead() {
     let (keys, server) = start();
     assert_eq!((keys, &server.client().get("/status").await.json()["assets"]), (0, &assets));
     assert!(assets.as_u64().unwrap() > 0 && !home.data_dir().exists(), "no cluster of its own");
-    vitrine_tests::consistency::check(&mut database.connect().await).await;
+    vitrine_tests::consistency::check(&database).await;
 }
 
 /// A signal that comes while it starts ends it as well.

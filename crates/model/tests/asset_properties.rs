@@ -25,6 +25,7 @@ const ALL: Display<'_> = Display {
     fungible: true,
     inscription: true,
     cdn_base: None,
+    holding: None,
 };
 
 type Member = (&'static str, BoxedStrategy<Value>);
@@ -374,6 +375,7 @@ fn display() -> impl Strategy<Value = Display<'static>> {
             fungible,
             inscription,
             cdn_base,
+            holding: None,
         },
     )
 }

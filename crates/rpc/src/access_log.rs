@@ -3,18 +3,21 @@
 use std::time::Duration;
 
 use crate::door::Dialect;
+use crate::tiers::Category;
 
 /// A call that has been answered.
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
     pub(crate) request_id: &'a str,
     pub(crate) dialect: Dialect,
-    /// The method's canonical name; `unknown` for every unknown one, so that nobody can write into the log.
+    /// The method's canonical name; `unknown` for every unknown one and `other` for every other one
+    /// that is passed on, so that nobody can write into the log.
     pub(crate) method: &'a str,
+    pub(crate) category: Category,
     pub(crate) tier: &'a str,
     /// 0: a caller without a key.
     pub(crate) key_id: i64,
-    /// `ok`, or the kind of the error.
+    /// `ok`, or the kind of the error, or how an answer ended that was passed on in pieces.
     pub(crate) outcome: &'a str,
     pub(crate) rows: u32,
     pub(crate) bytes: usize,
@@ -30,6 +33,7 @@ impl Line<'_> {
             request_id = self.request_id,
             dialect = self.dialect.name(),
             method = self.method,
+            category = self.category.name(),
             tier = self.tier,
             key_id = self.key_id,
             outcome = self.outcome,

@@ -43,6 +43,14 @@ impl Payload {
         self.0.append(&mut other.0);
     }
 
+    /// Adds members to an object, behind its own: text that begins with a comma.
+    pub(crate) fn extend_object(&mut self, members: &str) {
+        let Some(Piece::Text(end)) = self.0.back_mut() else { return };
+        if let Some(open) = end.strip_suffix(b"}") {
+            *end = [open, members.as_bytes(), b"}"].concat().into();
+        }
+    }
+
     /// The length in bytes, before any encoding.
     pub(crate) fn len(&self) -> usize {
         self.0.iter().map(Piece::plain_len).sum()

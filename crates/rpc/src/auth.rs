@@ -23,7 +23,8 @@ pub(crate) struct Caller {
     /// The key's id, for logs; `None` for callers without a key, where they are allowed.
     pub(crate) key_id: Option<i64>,
     pub(crate) tier: Tier,
-    das: Arc<Bucket>,
+    /// By category.
+    buckets: Arc<[Bucket; Category::COUNT]>,
 }
 
 /// Why there is no caller.
@@ -86,9 +87,7 @@ impl fmt::Display for Refused {
 impl Caller {
     /// The bucket that a category's calls are taken from.
     pub(crate) fn bucket(&self, category: Category) -> &Bucket {
-        match category {
-            Category::SolDas => &self.das,
-        }
+        &self.buckets[category.index()]
     }
 }
 
@@ -231,5 +230,7 @@ impl Keyring {
 }
 
 fn caller(tiers: &Tiers, key_id: Option<i64>, tier: Tier) -> Caller {
-    Caller { key_id, tier, das: Arc::new(Bucket::new(tiers.limit(tier, Category::SolDas), Now::read())) }
+    let now = Now::read();
+    let buckets = Category::ALL.map(|category| Bucket::new(tiers.limit(tier, category), now));
+    Caller { key_id, tier, buckets: Arc::new(buckets) }
 }

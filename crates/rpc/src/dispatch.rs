@@ -1,4 +1,4 @@
-//! The method table, and the gate before each method: tier, then rate.
+//! The method table, who answers what is not in it, and the gate before each call: tier, then rate.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -15,10 +15,20 @@ use crate::limit::{Allowance, Now};
 use crate::methods::{
     discover, get_asset, get_asset_changes, get_asset_proof, get_asset_proofs, get_asset_signatures,
     get_assets, get_assets_by_authority, get_assets_by_creator, get_assets_by_group, get_assets_by_owner,
-    get_grouping, get_health, get_nft_editions, get_token_accounts,
+    get_grouping, get_health, get_nft_editions, get_token_accounts, search_assets,
 };
 use crate::server::App;
 use crate::tiers::Category;
+use crate::upstream;
+
+/// Who answers a call.
+#[derive(Clone, Copy)]
+pub(crate) enum Target {
+    /// A method of ours.
+    Own(&'static Method),
+    /// The upstream, with what the log calls the method.
+    Upstream(Category, &'static str),
+}
 
 /// A method.
 pub(crate) struct Method {
@@ -30,7 +40,7 @@ pub(crate) struct Method {
 
 type Run = for<'a> fn(Context<'a>) -> Pin<Box<dyn Future<Output = Result<Answer, CallError>> + Send + 'a>>;
 
-/// What a method is called with. That there is a caller is proven by [`Method::admit`].
+/// What a method is called with. That there is a caller is proven by [`Target::admit`].
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) app: &'a App,
@@ -53,8 +63,11 @@ pub struct MethodInfo {
     pub category: &'static str,
 }
 
+/// The one method of the table that an upstream answers, where there is one.
+pub(crate) const HEALTH: &str = "getHealth";
+
 /// Every method there is.
-static METHODS: [Method; 15] = [
+static METHODS: [Method; 16] = [
     Method {
         name: "getAsset",
         aliases: &["get_asset"],
@@ -104,6 +117,12 @@ static METHODS: [Method; 15] = [
         run: |context| Box::pin(get_assets_by_authority::call(context)),
     },
     Method {
+        name: "searchAssets",
+        aliases: &["search_assets"],
+        category: Category::SolDas,
+        run: |context| Box::pin(search_assets::call(context)),
+    },
+    Method {
         name: "getGrouping",
         aliases: &["get_grouping"],
         category: Category::SolDas,
@@ -134,7 +153,7 @@ static METHODS: [Method; 15] = [
         run: |context| Box::pin(get_asset_changes::call(context)),
     },
     Method {
-        name: "getHealth",
+        name: HEALTH,
         aliases: &["get_health"],
         category: Category::SolDas,
         run: |context| Box::pin(get_health::call(context)),
@@ -163,30 +182,62 @@ pub fn methods() -> impl Iterator<Item = MethodInfo> {
     })
 }
 
-/// The method of this name or alias.
-pub(crate) fn find(name: &str) -> Option<&'static Method> {
-    BY_NAME.get(name).copied()
+/// Who answers a method of this name or alias. Without an upstream, others than ours are unknown.
+pub(crate) fn find(name: &str, has_upstream: bool) -> Option<Target> {
+    let own = BY_NAME.get(name).copied();
+    match own {
+        // The health that is asked for is the node's, where there is one.
+        Some(method) if !(has_upstream && method.name == HEALTH) => Some(Target::Own(method)),
+        None if !has_upstream => None,
+        _ => {
+            let name = own.map_or(name, |method| method.name);
+            Some(Target::Upstream(upstream::category(name), upstream::logged(name)))
+        }
+    }
 }
 
-impl Method {
-    /// Lets a caller in, or says why not. One call is taken out of the caller's bucket.
+impl Target {
+    /// The category that the call counts in.
+    pub(crate) fn category(self) -> Category {
+        match self {
+            Self::Own(method) => method.category,
+            Self::Upstream(category, _) => category,
+        }
+    }
+
+    /// What the log calls the method.
+    pub(crate) fn logged(self) -> &'static str {
+        match self {
+            Self::Own(method) => method.name,
+            Self::Upstream(_, logged) => logged,
+        }
+    }
+
+    /// Lets a caller in, or says why not. One call is taken out of the caller's bucket. `name` is what the caller
+    /// called the method.
     pub(crate) fn admit(
-        &self,
+        self,
+        name: &str,
         app: &App,
         caller: &Caller,
         now: Now,
     ) -> (Result<(), CallError>, Option<Allowance>) {
-        let required = app.tiers.required(self.category);
+        let category = self.category();
+        let required = app.tiers.required(category);
         if caller.tier < required {
+            let method = match self {
+                Self::Own(method) => method.name,
+                Self::Upstream(..) => name,
+            };
             let refused = TierTooLow {
-                method: self.name,
-                category: self.category.name(),
+                method: method.to_owned(),
+                category: category.name(),
                 current_tier: app.tiers.name(caller.tier).to_owned(),
                 required_tier: app.tiers.name(required).to_owned(),
             };
-            return (Err(CallError::TierTooLow(refused)), caller.bucket(self.category).peek(now));
+            return (Err(CallError::TierTooLow(refused)), caller.bucket(category).peek(now));
         }
-        take(app, caller, self.category, now)
+        take(app, caller, category, now)
     }
 }
 

@@ -1,5 +1,7 @@
 //! A POST at a door: body, envelope, caller, calls, answer.
 
+mod pass_on;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,7 +23,7 @@ use vitrine_encoding::Encoding;
 use crate::access_log::Line;
 use crate::answer::{Answer, Payload};
 use crate::auth::{Caller, Refused};
-use crate::dispatch::{self, Context, Method};
+use crate::dispatch::{self, Context, Method, Target};
 use crate::door::{Dialect, Door};
 use crate::envelope::{self, Call, Entry, Request, Unreadable};
 use crate::error::{self, CallError};
@@ -29,17 +31,18 @@ use crate::layers::RequestId;
 use crate::limit::{Allowance, Now};
 use crate::server::App;
 use crate::tiers::Category;
+use crate::upstream::Passing;
 
 /// What the log calls methods that there are not, whatever they were called.
 const UNKNOWN: &str = "unknown";
 
 /// What calls of one request share.
 struct Session<'a> {
-    app: &'a App,
+    app: &'a Arc<App>,
     dialect: Dialect,
     /// What the answer will be sent in.
     encoding: Encoding,
-    request_id: &'a str,
+    request_id: &'a Arc<str>,
     caller: &'a Caller,
     /// When the request has to be answered, whatever it is made of.
     deadline: Instant,
@@ -50,15 +53,29 @@ struct Session<'a> {
 /// A call that has passed the gate, or has not.
 struct Admitted<'a> {
     id: Option<&'a str>,
-    /// The method's canonical name; `unknown` where there is none.
+    /// What the log calls the method; `unknown` where there is none.
     method: &'static str,
-    call: Result<(&'static Method, Call<'a>), CallError>,
+    category: Category,
+    notification: bool,
+    call: Result<(Target, Call<'a>), CallError>,
 }
 
 /// A call that is over.
 struct Done<'a> {
     id: Option<&'a str>,
+    notification: bool,
     result: Result<Payload, CallError>,
+}
+
+/// An entry of a batch that is run: its place, and what came of it.
+type Run<'a> = BoxFuture<'a, (usize, Done<'a>)>;
+
+/// What a call comes to.
+enum Outcome {
+    /// An answer, whole.
+    Answer(Answer),
+    /// The beginning of one that is passed on in pieces.
+    Passing(Box<Passing>),
 }
 
 /// Answers a POST.
@@ -157,18 +174,24 @@ fn entry_id<'a>(entry: &Entry<'a>) -> Option<&'a str> {
     }
 }
 
+/// Runs entries in their order, so many at a time.
+async fn run_lane(runs: Vec<Run<'_>>, side_by_side: usize) -> Vec<(usize, Done<'_>)> {
+    stream::iter(runs).buffered(side_by_side).collect().await
+}
+
 impl Session<'_> {
     async fn single(&self, entry: Entry<'_>) -> Response {
-        let notification = matches!(&entry, Ok(Call { id: None, .. }));
         let (admitted, allowance) = self.admit(entry);
-        let done = self.run(admitted).await;
-        let mut response = match done.result {
+        let (id, notification) = (admitted.id, admitted.notification);
+        let (method, category) = (admitted.method, admitted.category);
+        let start = Instant::now();
+        let mut response = match self.run(admitted, !notification).await {
             _ if notification => StatusCode::NO_CONTENT.into_response(),
-            Ok(result) => {
-                let id = done.id.unwrap_or("null");
-                error::json_response(StatusCode::OK, envelope::success(result, id))
+            Ok(Outcome::Answer(answer)) => {
+                error::json_response(StatusCode::OK, envelope::success(answer.result, id.unwrap_or("null")))
             }
-            Err(error) => error::single(&error, self.dialect, done.id, &self.app.settings),
+            Ok(Outcome::Passing(passing)) => self.stream(*passing, id, (method, category), start),
+            Err(error) => error::single(&error, self.dialect, id, &self.app.settings),
         };
         rate_headers(&mut response, allowance);
         response
@@ -179,34 +202,37 @@ impl Session<'_> {
         let admitted: Vec<_> = entries
             .into_iter()
             .map(|entry| {
-                let notification = matches!(&entry, Ok(Call { id: None, .. }));
                 let (admitted, state) = self.admit(entry);
                 allowance = state.or(allowance);
-                (admitted, notification)
+                admitted
             })
             .collect();
         // HTTP 429 only when none got through.
-        let limited =
-            |(admitted, _): &(Admitted<'_>, bool)| matches!(&admitted.call, Err(CallError::RateLimited(_)));
+        let limited = |admitted: &Admitted<'_>| matches!(&admitted.call, Err(CallError::RateLimited(_)));
         let all_limited = admitted.iter().all(limited);
-        let mut runs: Vec<BoxFuture<'_, (Done<'_>, bool)>> = Vec::with_capacity(admitted.len());
-        for (admitted, notification) in admitted {
-            runs.push(Box::pin(async move { (self.run(admitted).await, notification) }));
+        // Two lanes: calls that wait for the upstream must not keep ours from being run.
+        let mut lanes: [Vec<Run<'_>>; 2] = [Vec::new(), Vec::new()];
+        for (place, admitted) in admitted.into_iter().enumerate() {
+            let lane = usize::from(matches!(&admitted.call, Ok((Target::Upstream(..), _))));
+            lanes[lane].push(Box::pin(async move { (place, self.run_whole(admitted).await) }));
         }
-        let done: Vec<_> =
-            stream::iter(runs).buffered(self.app.settings.rpc.batch_concurrency).collect().await;
-        let mut response = self.batch_response(done, all_limited);
+        let side_by_side = self.app.settings.rpc.batch_concurrency;
+        let [own, passed_on] = lanes.map(|runs| run_lane(runs, side_by_side));
+        let (mut done, passed_on) = tokio::join!(own, passed_on);
+        done.extend(passed_on);
+        done.sort_unstable_by_key(|(place, _)| *place);
+        let mut response = self.batch_response(done.into_iter().map(|(_, done)| done), all_limited);
         rate_headers(&mut response, allowance);
         response
     }
 
     /// The array of answers, in order; notifications have none.
-    fn batch_response(&self, done: Vec<(Done<'_>, bool)>, all_limited: bool) -> Response {
+    fn batch_response<'e>(&self, done: impl Iterator<Item = Done<'e>>, all_limited: bool) -> Response {
         let settings = &self.app.settings;
         let mut answers = Payload::from("[");
         let mut length = 0;
         let mut retry_after = None;
-        for (done, _) in done.into_iter().filter(|(_, notification)| !notification) {
+        for done in done.filter(|done| !done.notification) {
             let over =
                 matches!(&done.result, Ok(result) if length + result.len() > settings.rpc.response_bytes_max);
             let result = if over { Err(CallError::response_too_large()) } else { done.result };
@@ -218,7 +244,7 @@ impl Session<'_> {
                 Err(error) => {
                     let wire = error.wire(self.dialect, settings);
                     retry_after = wire.retry_after_seconds.max(retry_after);
-                    envelope::failure(&error::object_text(&wire), done.id)
+                    envelope::failure(&wire.object, done.id)
                 }
             };
             length += answer.len();
@@ -235,7 +261,7 @@ impl Session<'_> {
     }
 
     fn unreadable(&self, error: &CallError) -> Response {
-        self.log(UNKNOWN, error.kind(), &Answer::default(), Duration::ZERO);
+        self.log(UNKNOWN, Category::SolDas, error.kind(), &Answer::default(), Duration::ZERO);
         let (taken, allowance) = dispatch::take(self.app, self.caller, Category::SolDas, Now::read());
         let error = taken.as_ref().err().unwrap_or(error);
         let mut response = error::single(error, self.dialect, None, &self.app.settings);
@@ -247,41 +273,59 @@ impl Session<'_> {
     fn admit<'e>(&self, entry: Entry<'e>) -> (Admitted<'e>, Option<Allowance>) {
         let now = Now::read();
         let id = entry_id(&entry);
+        let notification = matches!(&entry, Ok(Call { id: None, .. }));
         // What is no call of any method counts too: nobody sends nonsense for free.
         let nonsense = |error: CallError| {
             let (taken, allowance) = dispatch::take(self.app, self.caller, Category::SolDas, now);
-            (Admitted { id, method: UNKNOWN, call: Err(taken.err().unwrap_or(error)) }, allowance)
+            let call = Err(taken.err().unwrap_or(error));
+            (Admitted { id, method: UNKNOWN, category: Category::SolDas, notification, call }, allowance)
         };
         let Ok(call) = entry else { return nonsense(CallError::NotARequest) };
-        let Some(method) = dispatch::find(&call.method) else { return nonsense(CallError::UnknownMethod) };
-        let (admitted, allowance) = method.admit(self.app, self.caller, now);
-        (Admitted { id, method: method.name, call: admitted.map(|()| (method, call)) }, allowance)
+        let Some(target) = dispatch::find(&call.method, self.app.upstream.is_some()) else {
+            return nonsense(CallError::UnknownMethod);
+        };
+        let (admitted, allowance) = target.admit(&call.method, self.app, self.caller, now);
+        let (method, category) = (target.logged(), target.category());
+        let call = admitted.map(|()| (target, call));
+        (Admitted { id, method, category, notification, call }, allowance)
+    }
+
+    /// As [`Session::run`], without answers in pieces.
+    async fn run_whole<'e>(&self, admitted: Admitted<'e>) -> Done<'e> {
+        let Admitted { id, notification, .. } = admitted;
+        let result = match self.run(admitted, false).await {
+            Ok(Outcome::Answer(answer)) => Ok(answer.result),
+            // Not asked for.
+            Ok(Outcome::Passing(_)) => Err(CallError::response_too_large()),
+            Err(error) => Err(error),
+        };
+        Done { id, notification, result }
     }
 
     /// Runs an admitted call within its time, turns a panic into an error of ours, and logs either.
-    async fn run<'e>(&self, admitted: Admitted<'e>) -> Done<'e> {
+    async fn run(&self, admitted: Admitted<'_>, in_pieces: bool) -> Result<Outcome, CallError> {
         let start = Instant::now();
-        let name = admitted.method;
+        let Admitted { method: name, category, .. } = admitted;
         let result = match admitted.call {
             Err(error) => Err(error),
-            Ok((method, call)) => self.call(method, &call).await,
+            Ok((Target::Own(method), call)) => self.call(method, &call).await.map(Outcome::Answer),
+            Ok((Target::Upstream(..), call)) => self.pass_on(name, &call, in_pieces).await,
         };
         let total = start.elapsed();
         match &result {
-            Ok(answer) => self.log(name, "ok", answer, total),
+            Ok(Outcome::Answer(answer)) => self.log(name, category, "ok", answer, total),
+            // Logged at its end.
+            Ok(Outcome::Passing(_)) => {}
             Err(error) => {
-                self.log(name, error.kind(), &Answer::default(), total);
+                self.log(name, category, error.kind(), &Answer::default(), total);
                 self.explain(name, error);
             }
         }
-        Done { id: admitted.id, result: result.map(|answer| answer.result) }
+        result
     }
 
     async fn call(&self, method: &Method, call: &Call<'_>) -> Result<Answer, CallError> {
-        let bytes_max = self.budget.load(Ordering::Relaxed);
-        if bytes_max == 0 {
-            return Err(CallError::response_too_large());
-        }
+        let bytes_max = self.bytes_left()?;
         let context = Context {
             app: self.app,
             dialect: self.dialect,
@@ -295,19 +339,31 @@ impl Session<'_> {
             Ok(Err(_)) => return Err(CallError::Internal(anyhow::anyhow!("{} panicked", method.name))),
             Ok(Ok(result)) => result?,
         };
-        // Calls of a batch that run side by side may together go over; those behind them do not run any more.
-        let used = answer.result.len();
-        let _ = self
-            .budget
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(used)));
+        self.spend(answer.result.len());
         Ok(answer)
     }
 
-    fn log(&self, method: &str, outcome: &str, answer: &Answer, total: Duration) {
+    /// Bytes that calls may still answer, at least one.
+    fn bytes_left(&self) -> Result<usize, CallError> {
+        match self.budget.load(Ordering::Relaxed) {
+            0 => Err(CallError::response_too_large()),
+            left => Ok(left),
+        }
+    }
+
+    /// Calls of a batch that run side by side may together go over; those behind them do not run any more.
+    fn spend(&self, used: usize) {
+        let _ = self
+            .budget
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(used)));
+    }
+
+    fn log(&self, method: &str, category: Category, outcome: &str, answer: &Answer, total: Duration) {
         let line = Line {
             request_id: self.request_id,
             dialect: self.dialect,
             method,
+            category,
             tier: self.app.tiers.name(self.caller.tier),
             key_id: self.caller.key_id.unwrap_or(0),
             outcome,
@@ -323,13 +379,20 @@ impl Session<'_> {
     fn explain(&self, method: &str, error: &CallError) {
         match error {
             CallError::Internal(cause) => {
-                tracing::error!(request_id = self.request_id, method, "{method} failed: {cause:#}");
+                tracing::error!(request_id = &**self.request_id, method, "{method} failed: {cause:#}");
             }
             CallError::Unavailable(Some(cause)) => {
-                tracing::warn!(request_id = self.request_id, method, "{method} had no database: {cause}");
+                tracing::warn!(request_id = &**self.request_id, method, "{method} had no database: {cause}");
             }
             CallError::Unavailable(None) => {
-                tracing::warn!(request_id = self.request_id, method, "{method} ran out of time");
+                tracing::warn!(request_id = &**self.request_id, method, "{method} ran out of time");
+            }
+            CallError::NoUpstream(trouble) => {
+                tracing::warn!(
+                    request_id = &**self.request_id,
+                    method,
+                    "{method} had no upstream: {trouble}"
+                );
             }
             _ => {}
         }

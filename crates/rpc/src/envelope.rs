@@ -62,10 +62,16 @@ pub(crate) fn parse(body: &[u8], depth_max: usize, entries_max: usize) -> Result
 
 /// `{"jsonrpc":"2.0","result":…,"id":…}`
 pub(crate) fn success(result: Payload, id: &str) -> Payload {
-    let mut answer = Payload::from(r#"{"jsonrpc":"2.0","result":"#);
+    let (before, behind) = around_result(id);
+    let mut answer = Payload::from(before);
     answer.append(result);
-    answer.push(format!(r#","id":{id}}}"#));
+    answer.push(behind);
     answer
+}
+
+/// What stands before a result, and what behind it.
+pub(crate) fn around_result(id: &str) -> (&'static [u8], String) {
+    (br#"{"jsonrpc":"2.0","result":"#, format!(r#","id":{id}}}"#))
 }
 
 /// `{"jsonrpc":"2.0","error":…,"id":…}`

@@ -6,6 +6,7 @@ use jsonrpsee_types::error::{
     ErrorObjectOwned, INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE, INVALID_REQUEST_CODE, METHOD_NOT_FOUND_CODE,
     PARSE_ERROR_CODE,
 };
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use vitrine_model::{ListKind, Pubkey};
 use vitrine_store::StoreError;
@@ -16,6 +17,7 @@ use crate::door::Dialect;
 use crate::envelope;
 use crate::limit::Refusal;
 use crate::settings::{ErrorStyle, HttpStatus, Settings};
+use crate::upstream::Trouble;
 
 /// After how many seconds a client may ask again when the database is away.
 const RETRY_AFTER_SECONDS: u64 = 1;
@@ -45,6 +47,10 @@ pub(crate) enum CallError {
     UnknownEditions,
     /// The database is away, or the call ran out of time.
     Unavailable(Option<StoreError>),
+    /// The upstream gave no answer.
+    NoUpstream(Trouble),
+    /// What the upstream answered: an error object, which is passed on as it is.
+    Upstream(Box<RawValue>),
     /// A fault of ours. The text is for the log.
     Internal(anyhow::Error),
 }
@@ -63,7 +69,7 @@ pub(crate) struct InvalidParams {
 /// What a caller lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TierTooLow {
-    pub(crate) method: &'static str,
+    pub(crate) method: String,
     pub(crate) category: &'static str,
     pub(crate) current_tier: String,
     pub(crate) required_tier: String,
@@ -81,7 +87,8 @@ pub(crate) struct RateLimited {
 #[derive(Debug)]
 pub(crate) struct Wire {
     pub(crate) status: StatusCode,
-    pub(crate) object: ErrorObjectOwned,
+    /// The error object's JSON text.
+    pub(crate) object: String,
     /// Whole seconds, on every 429 and 503.
     pub(crate) retry_after_seconds: Option<u64>,
 }
@@ -131,6 +138,8 @@ impl CallError {
             Self::UnknownProof(_) => "unknown_proof",
             Self::UnknownEditions => "unknown_editions",
             Self::Unavailable(_) => "unavailable",
+            Self::NoUpstream(_) => "no_upstream",
+            Self::Upstream(_) => "upstream_error",
             Self::Internal(_) => "internal",
         }
     }
@@ -148,14 +157,21 @@ impl CallError {
     fn retry_after_seconds(&self) -> Option<u64> {
         match self {
             Self::RateLimited(limited) => Some(limited.refusal.retry_after_seconds),
-            Self::Unavailable(_) => Some(RETRY_AFTER_SECONDS),
+            Self::Unavailable(_) | Self::NoUpstream(_) => Some(RETRY_AFTER_SECONDS),
             _ => None,
         }
     }
 }
 
 fn wire(status: StatusCode, code: i32, message: impl Into<String>, data: Option<Value>) -> Wire {
-    Wire { status, object: ErrorObjectOwned::owned(code, message, data), retry_after_seconds: None }
+    let object = ErrorObjectOwned::owned(code, message, data);
+    let object = serde_json::to_string(&object).expect("an error object has only text keys");
+    Wire { status, object, retry_after_seconds: None }
+}
+
+/// An error in the upstream's own words: the same in every dialect.
+fn passed_on(error: &RawValue) -> Wire {
+    Wire { status: StatusCode::OK, object: error.get().to_owned(), retry_after_seconds: None }
 }
 
 fn helius(error: &CallError, settings: &Settings) -> Wire {
@@ -198,9 +214,10 @@ fn helius(error: &CallError, settings: &Settings) -> Wire {
                 if observed { (-32000, not_found(error)) } else { (-32004, documented(error).to_owned()) };
             wire(StatusCode::NOT_FOUND, code, message, None)
         }
-        CallError::Unavailable(_) => {
+        CallError::Unavailable(_) | CallError::NoUpstream(_) => {
             wire(StatusCode::SERVICE_UNAVAILABLE, -32000, "The service is temporarily unavailable.", None)
         }
+        CallError::Upstream(error) => passed_on(error),
         CallError::Internal(_) => wire(
             StatusCode::INTERNAL_SERVER_ERROR,
             -32000,
@@ -285,9 +302,10 @@ fn common(error: &CallError) -> Wire {
         CallError::UnknownAsset | CallError::UnknownProof(_) | CallError::UnknownEditions => {
             wire(StatusCode::OK, -32000, not_found(error), None)
         }
-        CallError::Unavailable(_) => {
+        CallError::Unavailable(_) | CallError::NoUpstream(_) => {
             wire(StatusCode::SERVICE_UNAVAILABLE, INTERNAL_ERROR_CODE, "Service unavailable", None)
         }
+        CallError::Upstream(error) => passed_on(error),
         // The other cases have rows of their own in each dialect.
         _ => wire(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL_ERROR_CODE, "Internal error", None),
     }
@@ -376,11 +394,6 @@ pub(crate) fn json_response(status: StatusCode, body: Payload) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-/// The error's JSON text.
-pub(crate) fn object_text(wire: &Wire) -> String {
-    serde_json::to_string(&wire.object).expect("an error object has only text keys")
-}
-
 /// `Retry-After`, where the error has one.
 pub(crate) fn retry_after(response: &mut Response, seconds: Option<u64>) {
     if let Some(seconds) = seconds {
@@ -389,7 +402,7 @@ pub(crate) fn retry_after(response: &mut Response, seconds: Option<u64>) {
 }
 
 fn respond(wire: &Wire, id: Option<&str>) -> Response {
-    let mut response = json_response(wire.status, envelope::failure(&object_text(wire), id));
+    let mut response = json_response(wire.status, envelope::failure(&wire.object, id));
     retry_after(&mut response, wire.retry_after_seconds);
     response
 }

@@ -74,6 +74,8 @@ pub(crate) async fn status(State(app): State<Arc<App>>) -> Response {
         "uptime_seconds": app.started.elapsed().as_secs(),
         "draining": app.is_draining(),
         "database": { "reachable": index.is_some(), "connections": connections, "idle": idle },
+        // Nothing of its URL: whether it is asked at all, after what it answered last.
+        "upstream": app.upstream.as_ref().map(|upstream| json!({ "paused": upstream.is_paused() })),
         "last_indexed_slot": index.map(|index| index.last_indexed_slot),
         // No live source states the chain's head yet: the lag behind it is not known.
         "lag_slots": null,

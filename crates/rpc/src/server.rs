@@ -26,6 +26,7 @@ use crate::auth::Keyring;
 use crate::door::Door;
 use crate::settings::{ServerSettings, Settings};
 use crate::tiers::Tiers;
+use crate::upstream::{Upstream, UpstreamError};
 use crate::{entry, error, layers, pages};
 
 /// How long to wait before accepting again when the system has no more file descriptors.
@@ -42,6 +43,7 @@ pub(crate) struct App {
     pub(crate) settings: Settings,
     pub(crate) tiers: Tiers,
     pub(crate) keyring: Keyring,
+    pub(crate) upstream: Option<Upstream>,
     pub(crate) started: Instant,
     draining: AtomicBool,
 }
@@ -54,6 +56,22 @@ pub struct Server {
     app: Arc<App>,
 }
 
+/// Why a server does not come up.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Somebody else listens there, or nobody may.
+    #[error("cannot listen on {listen} (choose another address with --listen)")]
+    Listen {
+        /// Where it was to listen.
+        listen: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The upstream cannot be used.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+}
+
 impl App {
     /// Whether the server has been told to stop.
     pub(crate) fn is_draining(&self) -> bool {
@@ -63,8 +81,12 @@ impl App {
 
 impl Server {
     /// Listens on `settings.server.listen`.
-    pub async fn bind(store: Store, settings: Settings, tiers: Tiers) -> io::Result<Self> {
-        let listener = TcpListener::bind(settings.server.listen).await?;
+    pub async fn bind(store: Store, settings: Settings, tiers: Tiers) -> Result<Self, BindError> {
+        let listen = settings.server.listen;
+        let refused = |source| BindError::Listen { listen, source };
+        let listener = TcpListener::bind(listen).await.map_err(refused)?;
+        let local_addr = listener.local_addr().map_err(refused)?;
+        let upstream = Upstream::new(&settings)?;
         let anonymous = tiers.find(&settings.rpc.anonymous_tier);
         let keyring = Keyring::new(store.clone(), tiers.clone(), anonymous, &settings.auth);
         let app = App {
@@ -72,10 +94,11 @@ impl Server {
             settings,
             tiers,
             keyring,
+            upstream,
             started: Instant::now(),
             draining: AtomicBool::new(false),
         };
-        Ok(Self { local_addr: listener.local_addr()?, listener, app: Arc::new(app) })
+        Ok(Self { local_addr, listener, app: Arc::new(app) })
     }
 
     /// Where it listens: the port that was found when port 0 was asked for.

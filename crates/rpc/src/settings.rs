@@ -25,6 +25,8 @@ pub struct Settings {
     pub cors: CorsSettings,
     /// Encodings of answers.
     pub compression: CompressionSettings,
+    /// The Solana node behind this server.
+    pub upstream: UpstreamSettings,
 }
 
 /// Section `[server]`.
@@ -164,6 +166,28 @@ pub struct CompressionSettings {
     pub bytes_min: usize,
 }
 
+/// Section `[upstream]`: the Solana node that all other methods are passed on to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UpstreamSettings {
+    /// Its `http(s)://` URL, which may hold a key of its own; empty: there is none, and other methods are unknown.
+    pub rpc_url: String,
+    /// Connections to it at a time, each with one call; the next calls wait within `timeout_ms`.
+    pub connections_max: usize,
+    /// How long a connection stays open without a call.
+    pub idle_timeout_ms: u64,
+    /// How long it may take to connect.
+    pub connect_timeout_ms: u64,
+    /// How long the upstream may take until its answer begins, and then from piece to piece.
+    pub timeout_ms: u64,
+    /// How long an answer that is passed on in pieces may take altogether.
+    pub answer_timeout_ms: u64,
+    /// How long a page waits for the balance that `showNativeBalance` adds to it.
+    pub balance_timeout_ms: u64,
+    /// How long an upstream that failed several times on end is left alone.
+    pub pause_ms: u64,
+}
+
 /// `tiers.toml`: what each tier may do.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -250,6 +274,21 @@ impl Default for TriportSettings {
 impl Default for AuthSettings {
     fn default() -> Self {
         Self { key_stale_max_seconds: 300, key_poll_ms: 250, unknown_keys_max: 10_000 }
+    }
+}
+
+impl Default for UpstreamSettings {
+    fn default() -> Self {
+        Self {
+            rpc_url: String::new(),
+            connections_max: 128,
+            idle_timeout_ms: 30_000,
+            connect_timeout_ms: 2_000,
+            timeout_ms: 8_000,
+            answer_timeout_ms: 60_000,
+            balance_timeout_ms: 1_000,
+            pause_ms: 1_000,
+        }
     }
 }
 

@@ -7,13 +7,18 @@ use crate::settings::{Limit, TierSettings};
 
 /// A category of methods: what a tier opens, and what a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(clippy::enum_variant_names, reason = "the names of tiers.toml")]
 pub(crate) enum Category {
     /// The Digital Asset Standard.
     SolDas,
+    /// What is passed on to the upstream node, but for transactions.
+    SolReadRpc,
+    /// Transactions, which are passed on too.
+    SolSendTx,
 }
 
-/// Every category, by its name in `tiers.toml`. Those of the pass-through have no method of their own.
-const CATEGORY_NAMES: [&str; 3] = ["sol_das", "sol_read_rpc", "sol_send_tx"];
+/// Every category, by its name in `tiers.toml`, in the order of [`Category`].
+const CATEGORY_NAMES: [&str; Category::COUNT] = ["sol_das", "sol_read_rpc", "sol_send_tx"];
 
 /// The highest sustained rate: a call is worth a whole number of nanoseconds, and more than a few.
 const RATE_MAX: u32 = 1_000_000;
@@ -75,8 +80,10 @@ pub enum TierError {
 #[derive(Debug, Clone)]
 pub struct Tiers {
     names: Vec<String>,
-    das_required: Tier,
-    das_limits: Vec<Limit>,
+    /// By category.
+    required: [Tier; Category::COUNT],
+    /// By tier and category.
+    limits: Vec<[Limit; Category::COUNT]>,
 }
 
 impl Tiers {
@@ -107,18 +114,17 @@ impl Tiers {
             return Err(TierError::UnknownTier { place: format!("limits.{tier}"), tier: tier.clone() });
         }
         check_categories("required", &required)?;
-        let mut ranks = BTreeMap::new();
-        for category in CATEGORY_NAMES {
+        let mut ranks = [Self::least(); Category::COUNT];
+        for (rank, category) in ranks.iter_mut().zip(CATEGORY_NAMES) {
             let tier = required.get(category).ok_or(TierError::NoRequired(category))?;
-            let rank = names.iter().position(|name| name == tier).ok_or_else(|| TierError::UnknownTier {
+            let found = names.iter().position(|name| name == tier).ok_or_else(|| TierError::UnknownTier {
                 place: format!("required.{category}"),
                 tier: tier.clone(),
             })?;
-            ranks.insert(category, Tier(rank));
+            *rank = Tier(found);
         }
-        let das = Category::SolDas.name();
-        let das_limits = names.iter().map(|name| limits[name][das]).collect();
-        Ok(Self { names, das_required: ranks[das], das_limits })
+        let limits = names.iter().map(|name| CATEGORY_NAMES.map(|category| limits[name][category])).collect();
+        Ok(Self { names, required: ranks, limits })
     }
 
     /// The names of the tiers, from the least to the most.
@@ -143,25 +149,34 @@ impl Tiers {
 
     /// The least tier that may call a category.
     pub(crate) fn required(&self, category: Category) -> Tier {
-        match category {
-            Category::SolDas => self.das_required,
-        }
+        self.required[category.index()]
     }
 
     /// How often a tier may call a category.
     pub(crate) fn limit(&self, tier: Tier, category: Category) -> Limit {
-        match category {
-            Category::SolDas => self.das_limits[tier.0],
-        }
+        self.limits[tier.0][category.index()]
     }
 }
 
 impl Category {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 3;
+
+    /// All of them, each at its index.
+    pub(crate) const ALL: [Self; Self::COUNT] = [Self::SolDas, Self::SolReadRpc, Self::SolSendTx];
+
+    /// The place in arrays that hold something for each category.
+    pub(crate) fn index(self) -> usize {
+        match self {
+            Self::SolDas => 0,
+            Self::SolReadRpc => 1,
+            Self::SolSendTx => 2,
+        }
+    }
+
     /// The category's name in `tiers.toml` and in answers.
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::SolDas => CATEGORY_NAMES[0],
-        }
+        CATEGORY_NAMES[self.index()]
     }
 }
 

@@ -14,7 +14,7 @@ use vitrine_ingest::fetch::DocumentSettings;
 use vitrine_ingest::{ImportOptions, IngestOptions};
 use vitrine_rpc::{
     AuthSettings, CompressionSettings, CorsSettings, HeliusSettings, InfuraSettings, RpcSettings,
-    ServerSettings, Settings, TierSettings, Tiers, TriportSettings,
+    ServerSettings, Settings, TierSettings, Tiers, TriportSettings, UpstreamSettings,
 };
 use vitrine_store::{CacheSettings, DatabaseSettings};
 
@@ -53,6 +53,8 @@ pub struct Config {
     pub cors: CorsSettings,
     /// Encodings of answers.
     pub compression: CompressionSettings,
+    /// The Solana node behind the server.
+    pub upstream: UpstreamSettings,
     /// What is logged, and how.
     pub log: LogSettings,
     /// `vitrine import`.
@@ -211,6 +213,7 @@ impl Config {
             auth: self.auth.clone(),
             cors: self.cors.clone(),
             compression: self.compression.clone(),
+            upstream: self.upstream.clone(),
         }
     }
 

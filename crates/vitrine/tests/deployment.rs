@@ -51,7 +51,8 @@ fn variables(service: &Value) -> Vec<(String, String)> {
     variables
         .map(|(name, value)| {
             let value = value.as_str().unwrap_or_else(|| panic!("{name} must be in quotes"));
-            (name.clone(), value.replace("${POSTGRES_PASSWORD}", "s3cr3t"))
+            let value = value.replace("${POSTGRES_PASSWORD}", "s3cr3t");
+            (name.clone(), value.replace("${VITRINE_UPSTREAM_RPC_URL:-}", "http://node.test:8899"))
         })
         .collect()
 }
@@ -125,6 +126,9 @@ fn composed_variables_are_settings() {
         let db = &compose["services"]["db"]["environment"];
         let (user, name) = (db["POSTGRES_USER"].as_str().unwrap(), db["POSTGRES_DB"].as_str().unwrap());
         assert_eq!(database, format!("postgres://{user}:s3cr3t@db:5432/{name}"));
+        let passes = variables.iter().any(|(variable, _)| variable == "VITRINE_UPSTREAM_RPC_URL");
+        let upstream = load(&variables).config.upstream.rpc_url;
+        assert_eq!(upstream, if passes { "http://node.test:8899" } else { "" });
     }
 }
 
@@ -191,8 +195,16 @@ fn the_image_is_built_from_what_is_there() {
         let mut paths: Vec<&str> = copy.split(' ').collect();
         let to = paths.pop().unwrap();
         if paths[0].starts_with("--from=build") {
-            assert_eq!(paths[1..], ["/src/target/release/vitrine"]);
-            assert_eq!(to, "/usr/local/bin/vitrine");
+            let expected = match paths[1] {
+                "/src/target/release/vitrine" => "/usr/local/bin/vitrine",
+                // The slim image has none of its own.
+                certificates => certificates,
+            };
+            assert_eq!((paths.len(), to), (2, expected));
+            assert!(
+                expected.starts_with("/usr/local/bin") || expected.starts_with("/etc/ssl/certs/"),
+                "{copy}"
+            );
             continue;
         }
         for path in &paths {

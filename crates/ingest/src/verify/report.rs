@@ -57,14 +57,7 @@ impl Check {
     /// A short name that stays the same.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Stored(Contradiction::Total) => "total",
-            Self::Stored(Contradiction::StrayMember) => "stray_member",
-            Self::Stored(Contradiction::MissingMember) => "missing_member",
-            Self::Stored(Contradiction::MemberColumns) => "member_columns",
-            Self::Stored(Contradiction::Counter) => "counter",
-            Self::Stored(Contradiction::MissingNode) => "missing_node",
-            Self::Stored(Contradiction::UnknownChainAsset) => "unknown_chain_asset",
-            Self::Stored(Contradiction::Index) => "index",
+            Self::Stored(kind) => kind.name(),
             Self::Body => "body",
             Self::Bytes => "bytes",
             Self::Columns => "columns",

@@ -32,30 +32,39 @@ fn parse(context: &Context<'_>) -> Result<Wanted, InvalidParams> {
 
 /// The list behind a group, and whether it has unverified members to show.
 pub(super) fn group(args: &Args<'_>, dialect: Dialect) -> Result<(ListRef, bool), InvalidParams> {
-    let key: String = args.required("groupKey")?;
-    let value: String = args.required("groupValue")?;
-    check_length("groupKey", &key)?;
+    let (key, value): (String, String) = (args.required("groupKey")?, args.required("groupValue")?);
+    list_of((&key, &value), ("groupKey", "groupValue"), dialect)
+}
+
+/// The same of a key and a value, which errors call by these names.
+pub(super) fn list_of(
+    (key, value): (&str, &str),
+    (key_name, value_name): (&str, &str),
+    dialect: Dialect,
+) -> Result<(ListRef, bool), InvalidParams> {
+    check_length(key_name, key)?;
     if key.contains('\0') {
-        return Err(InvalidParams::rule("groupKey", "groupKey must not contain a NUL character"));
+        return Err(InvalidParams::rule(key_name, format!("{key_name} must not contain a NUL character")));
     }
-    if dialect == Dialect::Triport && !matches!(key.as_str(), "collection" | "group") {
-        let reason = format!("groupKey must be `collection` or `group`, not `{key}`");
-        return Err(InvalidParams::rule("groupKey", reason));
+    if dialect == Dialect::Triport && !matches!(key, "collection" | "group") {
+        let reason = format!("{key_name} must be `collection` or `group`, not `{key}`");
+        return Err(InvalidParams::rule(key_name, reason));
     }
-    Ok(match key.as_str() {
+    let list = |kind, key: &str, value| ListRef { kind, key: key.to_owned(), value };
+    Ok(match key {
         "collection" | "group" => {
-            let value = pubkey("groupValue", &value)?.as_bytes().to_vec();
-            (ListRef { kind: ListKind::Group, key, value }, true)
+            (list(ListKind::Group, key, pubkey(value_name, value)?.as_bytes().to_vec()), true)
         }
         "creator" => {
-            check_length("groupValue", &value)?;
+            check_length(value_name, value)?;
             // Text that is no pubkey is nobody's: a list that never had an asset.
-            let value = value.parse::<Pubkey>().map_or(value.into_bytes(), |id| id.as_bytes().to_vec());
-            (ListRef { kind: ListKind::Creator, key: String::new(), value }, false)
+            let bytes =
+                value.parse::<Pubkey>().map_or(value.as_bytes().to_vec(), |id| id.as_bytes().to_vec());
+            (list(ListKind::Creator, "", bytes), false)
         }
         _ => {
-            check_length("groupValue", &value)?;
-            (ListRef { kind: ListKind::Group, key, value: value.into_bytes() }, true)
+            check_length(value_name, value)?;
+            (list(ListKind::Group, key, value.as_bytes().to_vec()), true)
         }
     })
 }

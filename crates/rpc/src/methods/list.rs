@@ -85,7 +85,7 @@ pub(super) fn too_large(error: vitrine_store::StoreError) -> CallError {
 }
 
 /// The list envelope, in the order of providers.md 2.4; absent members are left out.
-fn render(page: ListPage, params: &ListParams, dialect: Dialect) -> Payload {
+pub(super) fn render(page: ListPage, params: &ListParams, dialect: Dialect) -> Payload {
     let mut head = Vec::with_capacity(256);
     head.push(b'{');
     let mut member = |name: &str, value: std::fmt::Arguments<'_>| {

@@ -17,5 +17,8 @@ pub(crate) mod get_health;
 pub(crate) mod get_nft_editions;
 pub(crate) mod get_token_accounts;
 mod list;
+mod native_balance;
 mod proof;
+pub(crate) mod search_assets;
+mod search_filter;
 mod walk;

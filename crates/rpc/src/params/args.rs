@@ -114,12 +114,31 @@ impl<'a> Args<'a> {
 
     /// A pubkey, if it is there.
     pub(crate) fn optional_pubkey(&self, name: &str) -> Result<Option<Pubkey>, InvalidParams> {
-        let text = self.optional::<String>(name)?;
-        text.map(|text| pubkey(&self.path(name), &text)).transpose()
+        self.optional::<String>(name)?.map(|text| pubkey(&self.path(name), &text)).transpose()
     }
 
-    /// A field's name in errors.
-    pub(super) fn path(&self, name: &str) -> String {
+    /// One of these words, if it is there.
+    pub(crate) fn one_of(
+        &self,
+        name: &str,
+        known: &[&'static str],
+    ) -> Result<Option<&'static str>, InvalidParams> {
+        let Some(text) = self.optional::<String>(name)? else { return Ok(None) };
+        match known.iter().find(|word| **word == text) {
+            Some(word) => Ok(Some(word)),
+            None => Err(self.unknown_variant(name, &text, known)),
+        }
+    }
+
+    /// A word that is none of those that are known.
+    pub(crate) fn unknown_variant(&self, name: &str, word: &str, known: &[&str]) -> InvalidParams {
+        let known: Vec<String> = known.iter().map(|word| format!("`{word}`")).collect();
+        let reason = format!("unknown variant `{word}`, expected one of {}", known.join(", "));
+        InvalidParams::shape(self.path(name), reason)
+    }
+
+    /// What errors call a field.
+    pub(crate) fn path(&self, name: &str) -> String {
         format!("{}{name}", self.within)
     }
 

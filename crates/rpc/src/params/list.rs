@@ -28,13 +28,14 @@ pub(crate) const DISPLAY: Field = TAIL[5];
 
 const SORT_BY: [Field; 2] = [field("sortBy"), field("sortDirection")];
 
-const OPTIONS: [Field; 6] = [
+const OPTIONS: [Field; 7] = [
     field("showUnverifiedCollections"),
     field("showCollectionMetadata"),
     field("showGrandTotal"),
     field("showFungible"),
     field("showInscription"),
-    // For token accounts: assets without a supply are in no list.
+    field("showNativeBalance"),
+    // For token accounts, and for tokens that somebody holds: assets without a supply are in no list.
     field("showZeroBalance"),
 ];
 
@@ -57,14 +58,15 @@ pub(crate) type Mode = mode::Mode<Position, Pubkey>;
 
 /// `options`, also spelled `displayOptions`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "six options, each on or off")]
+#[expect(clippy::struct_excessive_bools, reason = "seven options, each on or off")]
 pub(crate) struct Options {
     pub(crate) show_unverified_collections: bool,
     pub(crate) show_collection_metadata: bool,
     pub(crate) show_grand_total: bool,
     pub(crate) show_fungible: bool,
     pub(crate) show_inscription: bool,
-    /// Of token accounts alone.
+    pub(crate) show_native_balance: bool,
+    /// Of token accounts, and of lists of what somebody holds.
     pub(crate) show_zero_balance: bool,
 }
 
@@ -125,6 +127,7 @@ impl Options {
             show_grand_total: args.flag("showGrandTotal")?,
             show_fungible: args.flag("showFungible")?,
             show_inscription: args.flag("showInscription")?,
+            show_native_balance: args.flag("showNativeBalance")?,
             show_zero_balance: args.flag("showZeroBalance")?,
         })
     }

@@ -17,7 +17,7 @@ const NOWHERE: i64 = -1;
 /// A list that exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct List {
-    pub(super) list_id: i64,
+    pub(super) id: i64,
     pub(super) verified: bool,
     pub(super) total: i64,
 }
@@ -76,7 +76,7 @@ impl Lists {
     pub(super) fn not(&self, filter: &Filter) -> Vec<i64> {
         let collections = filter.not_collections.iter().flat_map(|id| self.of(&collection(*id), Some(true)));
         let others = filter.not.iter().flat_map(|name| self.of(name, None));
-        others.chain(collections).map(|list| list.list_id).collect()
+        others.chain(collections).map(|list| list.id).collect()
     }
 
     /// The lists that assets must stand in all of; the owner's is not one of them where holdings count too.
@@ -84,7 +84,7 @@ impl Lists {
         let mut lists: Vec<i64> = single(conditions)
             .into_iter()
             .filter(|name| !(held && name.kind == ListKind::Owner))
-            .map(|name| self.of(&name, Some(true)).next().map_or(NOWHERE, |list| list.list_id))
+            .map(|name| self.of(&name, Some(true)).next().map_or(NOWHERE, |list| list.id))
             .collect();
         lists.sort_unstable();
         (!lists.is_empty()).then_some(lists)
@@ -93,19 +93,13 @@ impl Lists {
     /// The lists of a creator: assets must stand in one of them.
     pub(super) fn creators(&self, conditions: &Conditions) -> Option<Vec<i64>> {
         creator(conditions)
-            .map(|name| self.of(&name, conditions.creator_verified).map(|list| list.list_id).collect())
+            .map(|name| self.of(&name, conditions.creator_verified).map(|list| list.id).collect())
     }
 
     /// The lists of the collections: assets must stand in one of them.
     pub(super) fn collections(&self, conditions: &Conditions) -> Option<Vec<i64>> {
         let one_of = conditions.collections.as_ref()?;
-        Some(
-            one_of
-                .iter()
-                .flat_map(|id| self.of(&collection(*id), Some(true)))
-                .map(|list| list.list_id)
-                .collect(),
-        )
+        Some(one_of.iter().flat_map(|id| self.of(&collection(*id), Some(true))).map(|list| list.id).collect())
     }
 
     /// What there is of a name, only verified or unverified where that is said.
@@ -129,7 +123,7 @@ impl Lists {
 impl Lead {
     fn new(driver: Driver, lists: &[List]) -> Self {
         let total = lists.iter().map(|list| list.total).sum();
-        let mut lists: Vec<i64> = lists.iter().map(|list| list.list_id).collect();
+        let mut lists: Vec<i64> = lists.iter().map(|list| list.id).collect();
         lists.sort_unstable();
         lists.dedup();
         Self { driver, lists, few: None, total }
@@ -151,9 +145,8 @@ pub(super) fn leads(filter: &Filter, lists: &Lists) -> Vec<Lead> {
         return sifting(filter, lists);
     }
     if filter.holdings.is_some() {
-        let owner = single(conditions).into_iter().find(|name| name.kind == ListKind::Owner);
-        let owned: Vec<i64> =
-            owner.iter().flat_map(|name| lists.of(name, Some(true))).map(|list| list.list_id).collect();
+        let names = single(conditions).into_iter().filter(|name| name.kind == ListKind::Owner);
+        let owned = names.flat_map(|name| lists.of(&name, Some(true))).map(|list| list.id).collect();
         return vec![Lead { lists: owned, ..Lead::far(Driver::Held) }];
     }
     let mut named = lists.conditions(conditions);
@@ -227,4 +220,93 @@ pub(super) fn classes(classes: &[TokenClass]) -> Vec<i16> {
     let all = [TokenClass::Fungible, TokenClass::RegularNft, TokenClass::CompressedNft];
     let classes = if classes.is_empty() { &all } else { classes };
     classes.iter().map(|class| class.code()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::Holdings;
+
+    fn key(byte: u8) -> Pubkey {
+        Pubkey::from_bytes([byte; 32])
+    }
+
+    /// The leads of a filter whose lists have these totals, in the order of their names; a list without one never was.
+    fn leads_of(filter: &Filter, totals: &[Option<i64>]) -> Vec<Lead> {
+        let mut lists = Lists::new(filter);
+        assert_eq!(lists.names().len(), totals.len(), "{:?}", lists.names());
+        for (place, total) in totals.iter().enumerate() {
+            if let Some(total) = *total {
+                let id = i64::try_from(place).expect("a few") + 1;
+                lists.found(place, List { id, verified: true, total });
+            }
+        }
+        leads(filter, &lists)
+    }
+
+    fn all(conditions: Conditions) -> Filter {
+        Filter { conditions, ..Filter::default() }
+    }
+
+    #[test]
+    fn the_shortest_list_leads() {
+        let filter = all(Conditions {
+            owner: Some(key(1)),
+            authority: Some(key(2)),
+            collections: Some(vec![key(3), key(4)]),
+            ..Conditions::default()
+        });
+        // In the order of kinds: two groups, the authority, the owner.
+        let lead = |driver, lists: &[i64], total| Lead { driver, lists: lists.to_vec(), few: None, total };
+        let cases: [([Option<i64>; 4], Vec<Lead>); 4] = [
+            ([Some(9), Some(9), Some(7), Some(8)], vec![lead(Driver::List, &[3], 7)]),
+            ([Some(3), Some(3), Some(7), Some(8)], vec![lead(Driver::Lists, &[1, 2], 6)]),
+            ([Some(3), None, Some(7), Some(8)], vec![lead(Driver::List, &[1], 3)]),
+            ([Some(3), Some(3), None, Some(8)], vec![]),
+        ];
+        for (totals, expected) in cases {
+            assert_eq!(leads_of(&filter, &totals), expected, "{totals:?}");
+        }
+    }
+
+    #[test]
+    fn keys_that_few_share_lead_unless_a_list_is_short() {
+        let uri = all(Conditions {
+            json_uri: Some("https://a".to_owned()),
+            owner: Some(key(1)),
+            ..Conditions::default()
+        });
+        let drivers = |filter: &Filter, totals: &[Option<i64>]| {
+            leads_of(filter, totals).into_iter().map(|lead| lead.driver).collect::<Vec<_>>()
+        };
+        assert_eq!(drivers(&uri, &[Some(SHORT)]), [Driver::List]);
+        assert_eq!(drivers(&uri, &[Some(SHORT + 1)]), [Driver::Few, Driver::List]);
+        let mint = all(Conditions { supply_mint: Some(key(1)), ..Conditions::default() });
+        assert_eq!(drivers(&mint, &[]), [Driver::Few, Driver::All]);
+        assert_eq!(drivers(&Filter::default(), &[]), [Driver::All]);
+    }
+
+    #[test]
+    fn where_one_is_enough_lists_lead_only_together() {
+        let conditions = Conditions { owner: Some(key(1)), authority: Some(key(2)), ..Conditions::default() };
+        let any = Filter { any: true, ..all(conditions.clone()) };
+        let lead = leads_of(&any, &[Some(5), Some(6)]);
+        assert_eq!(lead, [Lead { driver: Driver::Lists, lists: vec![1, 2], few: None, total: 11 }]);
+        assert_eq!(leads_of(&any, &[None, None]), []);
+        let frozen = Conditions { frozen: Some(true), ..conditions.clone() };
+        let frozen = Filter { any: true, ..all(frozen) };
+        assert_eq!(leads_of(&frozen, &[Some(5), Some(6)]), [Lead::far(Driver::Sift)]);
+        let not = Filter { negate: true, ..all(conditions) };
+        assert_eq!(leads_of(&not, &[Some(5), None]), [Lead::far(Driver::Sift)]);
+        assert_eq!(leads_of(&Filter { negate: true, ..Filter::default() }, &[]), []);
+    }
+
+    #[test]
+    fn a_holder_needs_no_list() {
+        let owner = Conditions { owner: Some(key(1)), ..Conditions::default() };
+        let filter = Filter { holdings: Some(Holdings { zero: false }), ..all(owner) };
+        assert_eq!(leads_of(&filter, &[None]), [Lead::far(Driver::Held)]);
+        let lead = Lead { lists: vec![1], ..Lead::far(Driver::Held) };
+        assert_eq!(leads_of(&filter, &[Some(5)]), [lead]);
+    }
 }

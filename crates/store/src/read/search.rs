@@ -1,6 +1,7 @@
 //! A page of a search: what leads to assets, and what is then held against each that was found.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgArguments, PgConnection};
@@ -50,28 +51,31 @@ impl Store {
     /// Reads a page of a search, from one snapshot. [`StoreError::TooBroad`] where nothing leads to what is looked for
     /// in time, [`StoreError::TooMany`] where more would have to be sorted than is.
     pub async fn search(&self, plan: &SearchPlan) -> Result<ListPage, StoreError> {
-        // The whole has the time of one statement.
-        match timeout(self.read_timeout, self.reading(|| self.read_search(plan))).await {
-            Ok(page) => page,
-            Err(_) => Err(StoreError::TooBroad),
-        }
+        self.reading(|| self.read_search(plan)).await
     }
 
     async fn read_search(&self, plan: &SearchPlan) -> Result<ListPage, StoreError> {
         let mut lease = self.read().await?;
+        let begun = Instant::now();
         let mut transaction = lease.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         let connection: &mut PgConnection = &mut transaction;
         let lists = lists(connection, plan).await?;
         let Some((lead, keys)) = first(connection, plan, &lists).await? else {
             let slot: Option<i64> =
-                sqlx::query_scalar(search_sql::WATERMARK).fetch_optional(&mut *connection).await?;
+                sqlx::query_scalar(search_sql::WATERMARK).fetch_one(&mut *connection).await?;
             transaction.commit().await?;
             lease.done();
             let (items, count) = Items::new(plan.max_bytes).into_parts();
             let last_indexed_slot = members::slot("watermark", slot.unwrap_or(0))?;
             return Ok(ListPage { last_indexed_slot, total: Some(0), items, count, last: None });
         };
-        let total = if plan.count { Some(count(connection, plan, &lists, &lead).await?) } else { None };
+        let total = if plan.count {
+            // Page and total together have the time of one statement.
+            let left = self.read_timeout.saturating_sub(begun.elapsed());
+            Some(count(connection, plan, &lists, &lead, left).await?)
+        } else {
+            None
+        };
         let members = members::fill(connection, &self.bodies, plan.max_bytes, keys.members).await?;
         let Some(mut members) = members else { return Err(torn(&lead)) };
         let metadata = if plan.display.collection_metadata {
@@ -119,7 +123,7 @@ async fn lists(connection: &mut PgConnection, plan: &SearchPlan) -> Result<Lists
         let place = usize::try_from(place - 1).expect("an ordinality is positive");
         lists.found(
             place,
-            lead::List { list_id: row.try_get(1)?, verified: row.try_get(2)?, total: row.try_get(3)? },
+            lead::List { id: row.try_get(1)?, verified: row.try_get(2)?, total: row.try_get(3)? },
         );
     }
     Ok(lists)
@@ -149,8 +153,8 @@ async fn first(
                 let ids = ids.chunks(32).map(members::pubkey).collect::<Result<Vec<_>, _>>()?;
                 let versions: Vec<i64> = row.try_get(4)?;
                 let last = members::slot("asset", row.try_get::<Option<i64>, _>(3)?.unwrap_or(0))?;
-                let plain = plan.display.as_model().is_plain();
-                let encoding = if plain { plan.encoding } else { Encoding::Identity };
+                let as_rendered = plan.display.as_model().is_plain();
+                let encoding = if as_rendered { plan.encoding } else { Encoding::Identity };
                 Members::new(ids.into_iter().zip(versions), encoding, last)
             }
         };
@@ -165,9 +169,14 @@ async fn count(
     plan: &SearchPlan,
     lists: &Lists,
     lead: &Lead,
+    left: Duration,
 ) -> Result<u64, StoreError> {
-    let sql = Shape::Count(lead.driver).sql();
-    let row = query(sql, plan, lists, lead).fetch_one(connection).await;
+    let row = query(Shape::Count(lead.driver).sql(), plan, lists, lead).fetch_one(connection);
+    let row = if lead.total > SOON {
+        timeout(left, row).await.map_err(|_| StoreError::TooBroad)?
+    } else {
+        row.await
+    };
     let row = row.map_err(|error| too_broad(error.into(), lead))?;
     Ok(u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0))
 }

@@ -140,7 +140,7 @@ FROM UNNEST($1::smallint[], $2::text[], $3::bytea[]) WITH ORDINALITY AS wanted (
 JOIN asset_list AS list USING (kind, key, value)";
 
 /// The watermark alone, for an answer without items.
-pub(crate) const WATERMARK: &str = "SELECT slot FROM watermark WHERE source = 'import'";
+pub(crate) const WATERMARK: &str = "SELECT min(slot) FROM watermark";
 
 static STATEMENTS: LazyLock<HashMap<Shape, &'static str>> =
     LazyLock::new(|| shapes().map(|shape| (shape, &*compose(shape).leak())).collect());
@@ -204,7 +204,7 @@ fn page(driver: Driver, order: Order) -> String {
     let Found { with, gathered, rows } = found(driver, order, true);
     [
         with,
-        "SELECT (SELECT slot FROM watermark WHERE source = 'import') AS slot, ",
+        "SELECT (SELECT min(slot) FROM watermark) AS slot, ",
         gathered,
         " AS gathered,\n       string_agg(page.asset_id, ''::bytea) AS asset_ids, ",
         last,
@@ -260,7 +260,10 @@ fn found(driver: Driver, order: Order, bounded: bool) -> Found {
         Driver::Few => (FEW, FEW_GATHERED, candidates("few", order, bounded, &conditions())),
         Driver::Held if order.sort == Sort::Id => ("", NOTHING_GATHERED, held(order, bounded)),
         Driver::Held => (GATHER_HELD, HELD_GATHERED, held(order, bounded)),
-        Driver::All => ("", NOTHING_GATHERED, all(order, bounded, &conditions())),
+        Driver::All => {
+            let span = if bounded { order.span(Rows::Asset) } else { "" };
+            ("", NOTHING_GATHERED, all(order, bounded, &[&conditions(), span].concat()))
+        }
         Driver::Sift => ("", NOTHING_GATHERED, all(order, bounded, &sifted())),
     };
     Found { with, gathered, rows }
@@ -349,6 +352,8 @@ fn all(order: Order, bounded: bool, conditions: &str) -> String {
 /// Those members of a list for which the conditions hold. `OFFSET 0` keeps the planner from turning the join around:
 /// the list leads, and each asset is looked up.
 fn member_rows(list: &str, order: Order, bounded: bool, conditions: &str) -> String {
+    let (span, bound) =
+        if bounded { (order.span(Rows::Member), order.bound(Rows::Member)) } else { ("", "") };
     [
         "SELECT member.asset_id, ",
         order.position(Rows::Member),
@@ -356,7 +361,8 @@ fn member_rows(list: &str, order: Order, bounded: bool, conditions: &str) -> Str
         conditions,
         "\n    OFFSET 0\n) AS asset\nWHERE member.list_id = ",
         list,
-        if bounded { order.bound(Rows::Member) } else { "" },
+        span,
+        bound,
     ]
     .concat()
 }
@@ -410,16 +416,16 @@ impl Order {
             (Sort::Id, _, Rows::Asset) => "\n  AND asset.asset_id > $4 AND asset.asset_id < $5",
             (_, _, Rows::Account) => "\n      AND account.asset_id > $4 AND account.asset_id < $5",
             (Sort::Created, Direction::Asc, Rows::Member) => {
-                "\n  AND member.slot_created BETWEEN $27 AND $28 AND (member.slot_created, member.asset_id) > ($3, $4)"
+                "\n  AND (member.slot_created, member.asset_id) > ($3, $4)"
             }
             (Sort::Created, Direction::Desc, Rows::Member) => {
-                "\n  AND member.slot_created BETWEEN $27 AND $28 AND (member.slot_created, member.asset_id) < ($3, $4)"
+                "\n  AND (member.slot_created, member.asset_id) < ($3, $4)"
             }
             (Sort::Created, Direction::Asc, Rows::Asset) => {
-                "\n  AND asset.slot_created BETWEEN $27 AND $28 AND (asset.slot_created, asset.asset_id) > ($3, $4)"
+                "\n  AND (asset.slot_created, asset.asset_id) > ($3, $4)"
             }
             (Sort::Created, Direction::Desc, Rows::Asset) => {
-                "\n  AND asset.slot_created BETWEEN $27 AND $28 AND (asset.slot_created, asset.asset_id) < ($3, $4)"
+                "\n  AND (asset.slot_created, asset.asset_id) < ($3, $4)"
             }
             (Sort::Updated, Direction::Asc, Rows::Member) => {
                 "\n  AND (member.slot_updated, member.asset_id) > ($3, $4)"
@@ -433,6 +439,15 @@ impl Order {
             (Sort::Updated, Direction::Desc, Rows::Asset) => {
                 "\n  AND (asset.slot_updated, asset.asset_id) < ($3, $4)"
             }
+        }
+    }
+
+    /// What is asked of the creation, where that is what rows are ordered by.
+    fn span(self, rows: Rows) -> &'static str {
+        match (self.sort, rows) {
+            (Sort::Created, Rows::Member) => "\n  AND member.slot_created BETWEEN $27 AND $28",
+            (Sort::Created, Rows::Asset) => "\n  AND asset.slot_created BETWEEN $27 AND $28",
+            _ => "",
         }
     }
 

@@ -12,13 +12,14 @@ use crate::read::members::pubkey;
 use crate::write::{bits, signed};
 
 /// A page of assets. `$1` the id behind which it begins, `$2` how many.
-const ASSETS: &str = "SELECT asset_id, list_ids, digest, version, splices, body, interface, owner, delegate, compressed, burnt,
+pub(super) const ASSETS: &str = "SELECT asset_id, list_ids, digest, version, splices, body, interface, owner, delegate, compressed, burnt,
        frozen, facts_version, listed, token_class, compressible, supply, royalty_model, royalty_basis_points,
        json_uri_digest, name, creators_signed, is_agent, asset_signer
 FROM asset WHERE asset_id > $1 ORDER BY asset_id LIMIT $2";
 
 /// The names of lists. `$1` their ids.
-const LISTS: &str = "SELECT list_id, kind, key, value, verified FROM asset_list WHERE list_id = ANY($1)";
+pub(super) const LISTS: &str =
+    "SELECT list_id, kind, key, value, verified FROM asset_list WHERE list_id = ANY($1)";
 
 /// A row of `asset`, and the names of the lists that it says it is in.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use crate::read::members::pubkey;
 use crate::write::{ChainRow, read_sources};
 
 /// A page of assets of the chain, with what is shown of them. `$1` the id behind which it begins, `$2` how many.
-const CHAIN_ASSETS: &str =
+pub(super) const CHAIN_ASSETS: &str =
     "SELECT made.asset_id, made.single, made.json_uri, made.version, asset.version, asset.slot_updated
 FROM (SELECT asset_id, single, json_uri, version FROM chain_asset WHERE asset_id > $1 ORDER BY asset_id LIMIT $2) AS made
      LEFT JOIN asset ON asset.asset_id = made.asset_id

@@ -27,9 +27,17 @@ pub enum Contradiction {
     Index,
 }
 
+/// Whole tables are read in whatever way is fastest.
+const WHOLE_TABLES: &str = "SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on;
+     SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on";
+
+/// Pages are read by their keys, as in any session that writes.
+const BY_KEYS: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
+     SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
+
 /// Each kind with the statement that returns its places: a text, and the asset or tree that it ends in. `$1` is how many
 /// at most.
-const STATEMENTS: [(Contradiction, &str); 8] = [
+pub(super) const STATEMENTS: [(Contradiction, &str); 8] = [
     (
         Contradiction::Total,
         "SELECT format('list %s: total %s, members %s', list_id, total, members), NULL::bytea
@@ -88,12 +96,21 @@ const STATEMENTS: [(Contradiction, &str); 8] = [
     ),
 ];
 
-/// Name and text of every statement, for the tests that hold them against golden files.
-pub fn statements() -> Vec<(String, &'static str)> {
-    STATEMENTS.iter().map(|(kind, statement)| (format!("{kind:?}"), *statement)).collect()
-}
-
 impl Contradiction {
+    /// A short name that stays the same.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Total => "total",
+            Self::StrayMember => "stray_member",
+            Self::MissingMember => "missing_member",
+            Self::MemberColumns => "member_columns",
+            Self::Counter => "counter",
+            Self::MissingNode => "missing_node",
+            Self::UnknownChainAsset => "unknown_chain_asset",
+            Self::Index => "index",
+        }
+    }
+
     /// Every kind, in the order in which they are looked for.
     pub fn all() -> impl Iterator<Item = Self> {
         STATEMENTS.iter().map(|(kind, _)| *kind)
@@ -107,6 +124,7 @@ impl Snapshot {
         kind: Contradiction,
         limit: u32,
     ) -> Result<Vec<String>, StoreError> {
+        sqlx::raw_sql(WHOLE_TABLES).execute(&mut self.connection).await?;
         let mut places = Vec::new();
         for (_, statement) in STATEMENTS.iter().filter(|(of, _)| *of == kind) {
             let rows = sqlx::query(*statement).bind(i64::from(limit)).fetch_all(&mut self.connection).await?;
@@ -116,6 +134,7 @@ impl Snapshot {
                 places.push(key.map_or_else(|| text.clone(), |key| format!("{text} {key}")));
             }
         }
+        sqlx::raw_sql(BY_KEYS).execute(&mut self.connection).await?;
         Ok(places)
     }
 }

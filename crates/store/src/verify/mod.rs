@@ -13,10 +13,25 @@ use sqlx::postgres::PgConnection;
 
 pub use assets::{Columns, StoredAsset};
 pub use chain::StoredChainAsset;
-pub use contradictions::{Contradiction, statements};
+pub use contradictions::Contradiction;
 pub use trees::{Gap, StoredNode, StoredTree};
 
 use crate::{Store, StoreError};
+
+/// Name and text of every statement, for the tests that hold them against golden files.
+pub fn statements() -> Vec<(String, &'static str)> {
+    let pages = [
+        ("verify_assets", assets::ASSETS),
+        ("verify_lists", assets::LISTS),
+        ("verify_chain_assets", chain::CHAIN_ASSETS),
+        ("verify_trees", trees::TREES),
+        ("verify_gaps", trees::GAPS),
+        ("verify_nodes", trees::NODES),
+    ];
+    let pages = pages.map(|(name, sql)| (name.to_owned(), sql)).into_iter();
+    let contradictions = contradictions::STATEMENTS.iter();
+    pages.chain(contradictions.map(|(kind, sql)| (format!("verify_{}", kind.name()), *sql))).collect()
+}
 
 /// One moment of the whole database. It holds a connection of its own, and as long as it is there, Postgres keeps what
 /// has been deleted since. Its statements have no time limit.

@@ -8,17 +8,17 @@ use crate::StoreError;
 use crate::read::members::pubkey;
 
 /// A page of trees. `$1` the tree behind which it begins, `$2` how many.
-const TREES: &str = "SELECT tree, depth FROM tree WHERE tree > $1 ORDER BY tree LIMIT $2";
+pub(super) const TREES: &str = "SELECT tree, depth FROM tree WHERE tree > $1 ORDER BY tree LIMIT $2";
 
 /// Ranges of numbers between changes that were seen. `$1` the tree, `$2` how many. A tree's making, change 0, leaves it
 /// empty: it is not missed.
-const GAPS: &str = "SELECT before + 1, seq - 1
+pub(super) const GAPS: &str = "SELECT before + 1, seq - 1
 FROM (SELECT seq, lag(seq, 1, 0::bigint) OVER (ORDER BY seq) AS before FROM tree_change WHERE tree = $1) AS changes
 WHERE seq > before + 1 ORDER BY seq LIMIT $2";
 
 /// A page of the nodes above the leaves, each with the two below. `$1` the tree, `$2` the node behind which it begins,
 /// `$3` the first leaf, `$4` how many.
-const NODES: &str = "SELECT node.node_index, node.seq, node.hash, below_left.seq, below_left.hash,
+pub(super) const NODES: &str = "SELECT node.node_index, node.seq, node.hash, below_left.seq, below_left.hash,
        below_right.seq, below_right.hash
 FROM (SELECT node_index, seq, hash FROM tree_node WHERE tree = $1 AND node_index > $2 AND node_index < $3
       ORDER BY node_index LIMIT $4) AS node

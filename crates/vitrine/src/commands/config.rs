@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 use sqlx::postgres::PgConnectOptions;
+use url::Url;
 
 use super::print;
 use crate::cli::Globals;
@@ -52,6 +53,7 @@ fn summary(loaded: &Loaded) -> String {
     line("file", &file.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string()));
     line("listen", &config.server.listen.to_string());
     line("database", &database(&config.database.url));
+    line("upstream", &upstream(&config.upstream.rpc_url));
     let tiers_file = if config.tiers.file.is_empty() { "built in" } else { config.tiers.file.as_str() };
     line("tiers", &format!("{} ({tiers_file})", tiers.names().join(", ")));
     for (key, place) in places.iter().filter(|(_, place)| !is_of_file(place, loaded)) {
@@ -85,6 +87,19 @@ fn database(url: &str) -> String {
     )
 }
 
+/// Where the upstream is: keys stand in users, passwords, paths and queries, so none of them is shown.
+fn upstream(url: &str) -> String {
+    if url.is_empty() {
+        return "none: other methods than ours are unknown".to_owned();
+    }
+    match Url::parse(url) {
+        Ok(url) => {
+            format!("{} (what stands behind the host is not shown)", url.origin().ascii_serialization())
+        }
+        Err(_) => "unreadable".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
@@ -105,6 +120,32 @@ mod tests {
             assert!(!text.contains("s3cr3t"), "{text}");
             assert!(text.contains("postgres://u@h:5433/d"), "{text}");
             assert!(text.contains("database.url by variable DATABASE_URL"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_summary_shows_no_key_of_the_upstream() {
+        for url in [
+            "https://u:s3cr3t@h.test:9443",
+            "https://s3cr3t@h.test:9443/",
+            "https://h.test:9443/s3cr3t",
+            "https://h.test:9443/v2/s3cr3t?x=1",
+            "https://h.test:9443/?api-key=s3cr3t#s3cr3t",
+        ] {
+            let variables = vec![("UPSTREAM_RPC_URL".to_owned(), url.to_owned())];
+            let loaded = Config::load(&Sources { variables, ..Sources::default() }).unwrap();
+            let text = summary(&loaded);
+            assert!(!text.contains("s3cr3t"), "{text}");
+            assert!(text.contains("upstream  https://h.test:9443 ("), "{text}");
+            assert!(text.contains("upstream.rpc_url by variable UPSTREAM_RPC_URL"), "{text}");
+        }
+        for url in ["ftp://h.test/s3cr3t", "s3cr3t", "https:///s3cr3t?"] {
+            let variables = vec![("VITRINE_UPSTREAM_RPC_URL".to_owned(), url.to_owned())];
+            match Config::load(&Sources { variables, ..Sources::default() }) {
+                // A URL without a host takes the first word behind the slashes for one.
+                Ok(loaded) => assert_eq!(loaded.config.upstream.rpc_url, "https:///s3cr3t?"),
+                Err(error) => assert!(!error.to_string().contains("s3cr3t"), "{error}"),
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use vitrine_rpc::Server;
 use vitrine_store::Store;
 
@@ -55,11 +55,8 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<ExitCode> {
 /// Opens the socket.
 pub(super) async fn bind(store: &Store, context: &Context) -> Result<Server> {
     let settings = context.config.server_settings();
-    let listen = settings.server.listen;
     let store = store.clone().with_cache(&context.config.cache);
-    Server::bind(store, settings, context.tiers.clone())
-        .await
-        .with_context(|| format!("cannot listen on {listen} (choose another address with --listen)"))
+    Ok(Server::bind(store, settings, context.tiers.clone()).await?)
 }
 
 pub(super) fn bail_interrupted<T>() -> Result<T> {

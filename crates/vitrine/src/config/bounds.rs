@@ -35,7 +35,7 @@ pub(super) fn check(
 
 impl Checks<'_> {
     fn numbers(&mut self, config: &Config) {
-        let Config { database, cache, server, rpc, auth, import, ingest, .. } = config;
+        let Config { database, cache, server, rpc, auth, upstream, import, ingest, .. } = config;
         self.range("database.read_connections_max", database.read_connections_max.into(), 1..=10_000);
         self.range("database.write_connections_max", database.write_connections_max.into(), 1..=10_000);
         self.range("database.acquire_timeout_ms", database.acquire_timeout_ms, 1..=DAY_MS);
@@ -60,6 +60,13 @@ impl Checks<'_> {
         // A revoked key is refused within a second.
         self.range("auth.key_poll_ms", auth.key_poll_ms, 10..=900);
         self.range("auth.unknown_keys_max", auth.unknown_keys_max as u64, 1..=100_000_000);
+        self.range("upstream.connections_max", upstream.connections_max as u64, 1..=100_000);
+        self.range("upstream.idle_timeout_ms", upstream.idle_timeout_ms, 1..=DAY_MS);
+        self.range("upstream.connect_timeout_ms", upstream.connect_timeout_ms, 1..=DAY_MS);
+        self.range("upstream.timeout_ms", upstream.timeout_ms, 1..=DAY_MS);
+        self.range("upstream.answer_timeout_ms", upstream.answer_timeout_ms, 1..=DAY_MS);
+        self.range("upstream.balance_timeout_ms", upstream.balance_timeout_ms, 1..=DAY_MS);
+        self.range("upstream.pause_ms", upstream.pause_ms, 1..=DAY_MS);
         self.range("import.batch_assets", import.batch_assets as u64, 1..=1_000_000);
         self.range("import.batch_bytes", import.batch_bytes as u64, 1..=GIB);
         // Each writes on a connection of its own.
@@ -102,12 +109,17 @@ impl Checks<'_> {
     }
 
     fn texts(&mut self, config: &Config, tiers: &Tiers) {
-        let Config { database, rpc, helius, infura, triport, cors, log, .. } = config;
+        let Config { database, rpc, helius, infura, triport, cors, upstream, log, .. } = config;
         if !database.url.is_empty() && !is_database_url(&database.url) {
             // Without its value: it may hold a password.
             let place = place_of("database.url", self.places);
             self.problems
                 .push(format!("{place}: database.url must be postgres://USER:PASSWORD@HOST:PORT/DATABASE"));
+        }
+        if !upstream.rpc_url.is_empty() && !is_web_url(&upstream.rpc_url) {
+            // Without its value: it may hold a key.
+            let place = place_of("upstream.rpc_url", self.places);
+            self.problems.push(format!("{place}: upstream.rpc_url must be empty or an http(s):// URL"));
         }
         if !rpc.anonymous_tier.is_empty() && !tiers.names().contains(&rpc.anonymous_tier) {
             let bound = format!("empty or one of {}", tiers.names().join(", "));
@@ -138,8 +150,7 @@ impl Checks<'_> {
     }
 
     fn url(&mut self, key: &str, value: &str) {
-        let holds = |url: Url| matches!(url.scheme(), "http" | "https") && url.has_host();
-        if !value.is_empty() && !Url::parse(value).is_ok_and(holds) {
+        if !value.is_empty() && !is_web_url(value) {
             self.problem(key, &value, "empty or an http(s):// URL");
         }
     }
@@ -147,6 +158,10 @@ impl Checks<'_> {
     fn problem(&mut self, key: &str, value: &dyn std::fmt::Debug, bound: &str) {
         self.problems.push(format!("{}: {key} is {value:?}, must be {bound}", place_of(key, self.places)));
     }
+}
+
+fn is_web_url(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 fn is_database_url(text: &str) -> bool {

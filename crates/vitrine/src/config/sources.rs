@@ -15,7 +15,8 @@ use super::{ConfigError, DEFAULT_FILE, EXAMPLE};
 const NO_SETTINGS: [&str; 4] = ["VITRINE_CONFIG", "VITRINE_DATA_DIR", "VITRINE_KEY", "VITRINE_PEER_CASES"];
 
 /// Variables that everybody knows, and their settings. `VITRINE_…` of the same setting comes after them.
-const WELL_KNOWN: [(&str, &str); 2] = [("DATABASE_URL", "database.url"), ("RUST_LOG", "log.filter")];
+const WELL_KNOWN: [(&str, &str); 3] =
+    [("DATABASE_URL", "database.url"), ("RUST_LOG", "log.filter"), ("UPSTREAM_RPC_URL", "upstream.rpc_url")];
 
 /// Every key there is, with a value of its type: the example holds them all, which a test compares with the
 /// structures.

@@ -76,7 +76,7 @@ fn the_example_holds_every_key_at_its_default() {
     assert_eq!(format!("{:?}", loaded.config), format!("{:?}", Config::default()));
 
     let example: Table = EXAMPLE.parse().unwrap();
-    let sections: [(&str, Vec<&str>); 15] = [
+    let sections: [(&str, Vec<&str>); 16] = [
         ("database", fields::<DatabaseSettings>()),
         ("cache", fields::<CacheSettings>()),
         ("server", fields::<ServerSettings>()),
@@ -87,6 +87,7 @@ fn the_example_holds_every_key_at_its_default() {
         ("auth", fields::<AuthSettings>()),
         ("cors", fields::<CorsSettings>()),
         ("compression", fields::<CompressionSettings>()),
+        ("upstream", fields::<UpstreamSettings>()),
         ("log", fields::<LogSettings>()),
         ("import", fields::<ImportSettings>()),
         ("ingest", fields::<IngestSettings>()),

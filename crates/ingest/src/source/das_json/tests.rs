@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::source::window::WINDOW_BYTES;
-use crate::source::{Input, Progress};
+use crate::source::{Input, Progress, Record};
 use vitrine_model::Slot;
 
 const MAX: usize = 4096;
