@@ -174,7 +174,9 @@ async fn sources_are_read_by_index() {
     seed(&database, &mut connection).await;
     let documents = "INSERT INTO document (digest, uri, host, body)
                      SELECT sha256(convert_to(n::text, 'UTF8')), n::text, '', '{}' FROM generate_series(1, 20000) AS n";
-    for statement in [documents, "VACUUM (ANALYZE) document", "VACUUM (ANALYZE) leaf_event"] {
+    // Of tables as small as these it would read the whole.
+    let seek = "SET enable_seqscan = off";
+    for statement in [documents, "VACUUM (ANALYZE) document", "VACUUM (ANALYZE) leaf_event", seek] {
         sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
     }
     let ids = |what: &str| {
@@ -199,9 +201,11 @@ async fn sources_are_read_by_index() {
             if let Some(index) = node.get("Index Name").and_then(Value::as_str) {
                 assert!(indexes.contains(&index), "{name}: {plan:#}");
             }
-            // A table without a row has no use for an index.
-            let scanned = node["Node Type"] == "Seq Scan" && node["Relation Name"] != "leaf_event";
-            assert!(!scanned && rows(node) <= most, "{name} reads {} rows: {plan:#}", rows(node));
+            assert!(
+                node["Node Type"] != "Seq Scan" && rows(node) <= most,
+                "{name} reads {} rows: {plan:#}",
+                rows(node)
+            );
         }
     }
 }
