@@ -158,7 +158,8 @@ async fn every_plan_reads_its_page_and_nothing_else() {
     let mut connection = database.connect().await;
     seed(&database, &mut connection).await;
     sqlx::raw_sql(READ_SESSION).execute(&mut connection).await.unwrap();
-    for (name, sql) in chain_statements() {
+    // What writers read of sources runs in another kind of session.
+    for (name, sql) in chain_statements().into_iter().filter(|(name, _)| !name.starts_with("sources_")) {
         for skip in [0, 1_000] {
             let plan = explain(&mut connection, sql, &arguments(&name, skip)).await;
             check(&name, &plan, skip);
