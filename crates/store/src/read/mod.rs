@@ -3,7 +3,7 @@
 /// Up to which slot everything is indexed: a subselect, the first column of every answer.
 macro_rules! watermark {
     () => {
-        "(SELECT min(slot) FROM watermark)"
+        "(SELECT slot FROM watermark ORDER BY slot LIMIT 1)"
     };
 }
 
