@@ -72,7 +72,7 @@ async fn a_change_that_is_committed_late_is_seen_all_the_same() {
     late.execute(
         "UPDATE asset SET change_order = (SELECT (life::bigint << 48) + pg_current_xact_id()::text::bigint
                                           FROM change_life WHERE origin = change_origin())
-         WHERE asset_id = (SELECT min(asset_id) FROM asset)",
+         WHERE asset_id = (SELECT asset_id FROM asset ORDER BY asset_id LIMIT 1)",
     )
     .await
     .unwrap();
