@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
-use vitrine_store::{READ_SESSION, chain_statements};
+use vitrine_store::{READ_SESSION, chain_statements, source_statements};
 use vitrine_tests::assets::{self, pubkey};
 use vitrine_tests::explain::{explain, hex, nodes, rows};
 use vitrine_tests::{AssetSpec, Database};
@@ -163,6 +163,46 @@ async fn every_plan_reads_its_page_and_nothing_else() {
         for skip in [0, 1_000] {
             let plan = explain(&mut connection, sql, &arguments(&name, skip)).await;
             check(&name, &plan, skip);
+        }
+    }
+}
+
+/// What assets are made of: for each the rows of its own, by index.
+#[tokio::test]
+async fn sources_are_read_by_index() {
+    let database = Database::new().await;
+    let mut connection = database.connect().await;
+    seed(&database, &mut connection).await;
+    let documents = "INSERT INTO document (digest, uri, host, body)
+                     SELECT sha256(convert_to(n::text, 'UTF8')), n::text, '', '{}' FROM generate_series(1, 20000) AS n";
+    for statement in [documents, "VACUUM (ANALYZE) document", "VACUUM (ANALYZE) leaf_event"] {
+        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+    }
+    let ids = |what: &str| {
+        let ids: Vec<String> =
+            (100..200).map(|number| format!("pg_temp.address('{what}', {number})")).collect();
+        format!("ARRAY[{}]", ids.join(", "))
+    };
+    let expected = [
+        // Each with its collection.
+        ("sources_accounts", ids("master mint"), vec!["account_asset", "account_pkey"], 200),
+        ("sources_holders", ids("mint"), vec!["account_holder"], 100),
+        ("sources_changes", ids("leaf"), vec!["tree_change_asset"], 300),
+        ("sources_events", ids("leaf"), vec!["leaf_event_pkey"], 0),
+        ("sources_documents", "ARRAY['7', '8', 'x']".to_owned(), vec!["document_pkey"], 2),
+    ];
+    let statements = source_statements();
+    assert_eq!(statements.len(), expected.len());
+    for ((name, sql), (of, arguments, indexes, most)) in statements.into_iter().zip(expected) {
+        assert_eq!(name, of);
+        let plan = explain(&mut connection, sql, &arguments).await;
+        for node in nodes(&plan) {
+            if let Some(index) = node.get("Index Name").and_then(Value::as_str) {
+                assert!(indexes.contains(&index), "{name}: {plan:#}");
+            }
+            // A table without a row has no use for an index.
+            let scanned = node["Node Type"] == "Seq Scan" && node["Relation Name"] != "leaf_event";
+            assert!(!scanned && rows(node) <= most, "{name} reads {} rows: {plan:#}", rows(node));
         }
     }
 }

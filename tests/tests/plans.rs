@@ -4,7 +4,9 @@
 
 use serde_json::Value;
 use vitrine_model::Pubkey;
-use vitrine_store::{READ_SESSION, asset_statements, chain_statements, statements, verify_statements};
+use vitrine_store::{
+    READ_SESSION, asset_statements, chain_statements, source_statements, statements, verify_statements,
+};
 use vitrine_tests::assets::{self, pubkey};
 use vitrine_tests::explain::{explain, hex, whole};
 use vitrine_tests::{AssetSpec, Database};
@@ -44,7 +46,8 @@ fn golden_sql() {
     for (name, sql) in asset_statements() {
         insta::assert_snapshot!(name, sql);
     }
-    for (name, sql) in verify_statements().into_iter().chain(chain_statements()) {
+    let others = [verify_statements(), chain_statements(), source_statements()];
+    for (name, sql) in others.into_iter().flatten() {
         insta::assert_snapshot!(name, sql);
     }
 }

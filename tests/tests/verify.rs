@@ -12,8 +12,9 @@ use vitrine_ingest::normalise::compose;
 use vitrine_ingest::verify::{Check, Event, Report, verify};
 use vitrine_model::merkle::{Hash, empty, parent};
 use vitrine_model::{Pubkey, Slot};
-use vitrine_store::{ChainBatch, Store, TreeChange};
+use vitrine_store::{ChainBatch, Store, TreeChange, verify_statements};
 use vitrine_tests::assets::{self, pubkey};
+use vitrine_tests::explain::{explain, hex, nodes, rows};
 use vitrine_tests::{AssetSpec, Database, Vitrine};
 
 const TREE: Pubkey = Pubkey::from_bytes([7; 32]);
@@ -284,6 +285,42 @@ async fn real_inputs_in_any_order_leave_nothing_wrong_and_the_same_assets() {
         answers.insert(bodies);
     }
     assert_eq!(answers.len(), 1, "the order of arrival shows");
+}
+
+/// As in any session that writes.
+const BY_KEYS: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off;
+     SET enable_mergejoin = off";
+
+#[tokio::test]
+async fn a_page_reads_no_more_than_itself() {
+    let database = Database::new().await;
+    let store = database.store();
+    assets::write(&store, &specs()).await;
+    write_tree(&store, changes(&[0, 0, 3, 1, 2, 0, 7])).await;
+    let mut connection = database.connect().await;
+    sqlx::raw_sql(BY_KEYS).execute(&mut connection).await.unwrap();
+    let tree = hex(TREE);
+    for (name, arguments, rows_max) in [
+        ("verify_assets", "''::bytea, 50".to_owned(), 50),
+        ("verify_lists", "ARRAY[1, 2, 3]::bigint[]".to_owned(), 3),
+        ("verify_chain_assets", "''::bytea, 50".to_owned(), 50),
+        ("verify_trees", "''::bytea, 50".to_owned(), 50),
+        ("verify_gaps", format!("{tree}, 50"), 7),
+        ("verify_nodes", format!("{tree}, 0, 8, 2"), 2),
+    ] {
+        let (_, sql) = verify_statements().into_iter().find(|(of, _)| of == name).unwrap();
+        let plan = explain(&mut connection, sql, &arguments).await;
+        for node in nodes(&plan) {
+            let kind = node["Node Type"].as_str().unwrap();
+            assert!(!matches!(kind, "Sort" | "Seq Scan" | "Bitmap Heap Scan"), "{name}: {plan:#}");
+            if node.get("Relation Name").is_some() {
+                assert!(
+                    rows(node) <= rows_max && node.get("Rows Removed by Filter").is_none(),
+                    "{name}: {plan:#}"
+                );
+            }
+        }
+    }
 }
 
 #[tokio::test]

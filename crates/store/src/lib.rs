@@ -50,4 +50,4 @@ pub use verify::statements as verify_statements;
 pub use verify::{
     Columns, Contradiction, Gap, Snapshot, StoredAsset, StoredChainAsset, StoredNode, StoredTree,
 };
-pub use write::{AssetChange, ChainWritten, DueDocument, Kept, StoredLetter, Written};
+pub use write::{AssetChange, ChainWritten, DueDocument, Kept, StoredLetter, Written, source_statements};

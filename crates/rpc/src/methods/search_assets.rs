@@ -70,9 +70,9 @@ const TOO_MANY: &str = "Pagination Sorting Error. The owner holds more than 1000
 /// Answers the method.
 pub(crate) async fn call(context: Context<'_>) -> Result<Answer, CallError> {
     let (filter, params) = parse(&context)?;
-    let told_of = filter.conditions.owner.filter(|_| params.options.show_native_balance);
+    let balance_of = filter.conditions.owner.filter(|_| params.options.show_native_balance);
     let page = Box::pin(answer(&context, filter, &params));
-    native_balance::beside(&context, told_of, page).await
+    native_balance::beside(&context, balance_of, page).await
 }
 
 fn parse(context: &Context<'_>) -> Result<(Filter, ListParams), InvalidParams> {

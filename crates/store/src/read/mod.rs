@@ -34,7 +34,6 @@ pub fn chain_statements() -> Vec<(String, &'static str)> {
         token_accounts::statements(),
         editions::statements(),
         changes::statements(),
-        crate::write::source_statements(),
     ]
     .concat()
 }
