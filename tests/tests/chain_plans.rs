@@ -190,6 +190,7 @@ async fn sources_are_read_by_index() {
         ("sources_holders", ids("mint"), vec!["account_holder"], 100),
         ("sources_changes", ids("leaf"), vec!["tree_change_asset"], 300),
         ("sources_events", ids("leaf"), vec!["leaf_event_pkey"], 0),
+        // Three are asked for, and two are there.
         ("sources_documents", "ARRAY['7', '8', 'x']".to_owned(), vec!["document_pkey"], 3),
     ];
     let statements = source_statements();
