@@ -162,7 +162,7 @@ impl Chain {
         let Some(composed) = self.compose(id) else { return Value::Null };
         let rendered = &composed.change.rendered;
         let mut out = Vec::new();
-        splice(&rendered.body, &rendered.splices, display, &HashMap::default(), &mut out).unwrap();
+        splice(&rendered.body, &rendered.splices, display, &HashMap::new(), &mut out).unwrap();
         serde_json::from_slice(&out).unwrap()
     }
 }
