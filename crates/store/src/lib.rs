@@ -40,6 +40,7 @@ pub use read::changes::{ChangedAsset, Changes};
 pub use read::editions::{EditionRow, Editions, MasterEdition};
 pub use read::list::{ListPage, statements};
 pub use read::proofs::{Proof, Proofs};
+pub use read::sample::statement as sample_statement;
 pub use read::search::{statements as search_statements, types as search_types};
 pub use read::signatures::{LeafSignature, Signatures};
 pub use read::token_accounts::{TokenAccountRow, TokenAccounts};

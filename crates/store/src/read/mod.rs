@@ -17,6 +17,7 @@ pub(crate) mod list_sql;
 pub(crate) mod members;
 pub(crate) mod places;
 pub(crate) mod proofs;
+pub(crate) mod sample;
 pub(crate) mod search;
 mod search_sql;
 pub(crate) mod signatures;
