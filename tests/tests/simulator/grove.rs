@@ -20,6 +20,7 @@ const DEPTH: u8 = 3;
 pub(crate) struct Grove {
     tree: Pubkey,
     nodes: HashMap<u32, Hash>,
+    /// The number of the next change.
     seq: u64,
     leaves: Vec<Leaf>,
 }
@@ -51,6 +52,7 @@ struct Kind {
     accounts: &'static str,
 }
 
+const CREATE: Kind = Kind { discriminator: [165, 83, 136, 142, 89, 202, 47, 220], accounts: "tm....." };
 const MINT: Kind = Kind { discriminator: [145, 98, 192, 118, 184, 147, 118, 104], accounts: "todm....." };
 const TRANSFER: Kind = Kind { discriminator: [163, 52, 200, 231, 140, 3, 69, 186], accounts: "todnm..." };
 const DELEGATE: Kind = Kind { discriminator: [90, 147, 75, 178, 85, 88, 4, 137], accounts: "todnm..." };
@@ -77,6 +79,9 @@ impl Grove {
         slot: u64,
         people: &[Pubkey],
     ) -> Option<(Transaction, Option<Token>)> {
+        if self.seq == 0 {
+            return Some((self.plant(slot), None));
+        }
         let anybody = |random: &mut StdRng| people[random.random_range(0..people.len())];
         let open: Vec<usize> =
             (0..self.leaves.len()).filter(|&at| self.leaves[at].fate != Fate::Gone).collect();
@@ -107,6 +112,16 @@ impl Grove {
             _ => self.update(random, slot, at),
         };
         Some((tx, None))
+    }
+
+    /// The tree itself is made: its first leaf, still empty, is logged as changed.
+    fn plant(&mut self, slot: u64) -> Transaction {
+        let log = self.set(0, [0; 32]);
+        let nobody = Pubkey::from_bytes([0; 32]);
+        let accounts = CREATE.accounts.chars().map(|role| if role == 'm' { self.tree } else { nobody });
+        let args = [u32::from(DEPTH).to_le_bytes(), 8_u32.to_le_bytes()].concat();
+        let args = [args, vec![0]].concat();
+        transaction(slot, self.seq, self.tree, &CREATE, accounts.collect(), args, None, Some(log))
     }
 
     fn mint(
@@ -293,7 +308,6 @@ impl Grove {
 
     /// Puts a hash in the place of a leaf, and logs the nodes above it.
     fn set(&mut self, at: usize, hash: Hash) -> Vec<u8> {
-        self.seq += 1;
         let index = u32::try_from(at).unwrap();
         let mut node = (1_u32 << DEPTH) + index;
         self.nodes.insert(node, hash);
@@ -314,6 +328,7 @@ impl Grove {
         }
         log.extend(self.seq.to_le_bytes());
         log.extend(index.to_le_bytes());
+        self.seq += 1;
         log
     }
 }

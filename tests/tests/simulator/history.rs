@@ -365,7 +365,7 @@ pub(crate) fn delivery(random: &mut StdRng, history: &[Told]) -> VecDeque<Vec<To
     }
     let mut batches = VecDeque::new();
     while !told.is_empty() {
-        let rest = told.split_off(random.random_range(1..=12).min(told.len()));
+        let rest = told.split_off(random.random_range(1..=60).min(told.len()));
         batches.push_back(std::mem::replace(&mut told, rest));
     }
     batches

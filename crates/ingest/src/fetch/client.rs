@@ -6,7 +6,7 @@ use std::str;
 use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, LOCATION, RETRY_AFTER};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode, redirect};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::time::timeout;
@@ -193,7 +193,7 @@ impl Client {
 
     /// Reads a body, as many bytes as a document may have and no more, whatever its length claims to be.
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
-        let packed = match response.headers().get(CONTENT_ENCODING).map(|value| value.as_bytes()) {
+        let packed = match response.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
             None | Some(b"" | b"identity") => false,
             Some(b"gzip" | b"x-gzip") => true,
             Some(_) => return Err(Failure::Encoding),

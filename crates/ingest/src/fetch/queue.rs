@@ -115,7 +115,7 @@ enum Outcome {
     Failed,
     GivenUp,
     Unnamed,
-    /// Another fetcher has it.
+    /// Another fetcher has it, or may have it.
     Lost,
 }
 
@@ -151,7 +151,7 @@ impl Fetcher {
         mut cancel: watch::Receiver<bool>,
     ) -> Result<FetchSummary, FetchError> {
         loop {
-            let next = match self.fill().await {
+            let next = match self.fill(&cancel).await {
                 Ok(next) => {
                     self.away_since = None;
                     next
@@ -169,7 +169,10 @@ impl Fetcher {
                 biased;
                 () = cancelled(&mut cancel) => {
                     self.summary.interrupted = true;
-                    self.give_back().await;
+                    // Those that wait for a server give their documents back; what is being written is written.
+                    while let Some(settled) = self.fetches.join_next_with_id().await {
+                        self.settle(settled)?;
+                    }
                     return Ok(self.summary);
                 }
                 Some(settled) = self.fetches.join_next_with_id() => self.settle(settled)?,
@@ -184,7 +187,7 @@ impl Fetcher {
     /// Takes what is due and there is room for, and says after what time to look again; none if nothing waits.
     ///
     /// Hosts are gone through in a circle, so that one with many documents does not keep others waiting.
-    async fn fill(&mut self) -> Result<Option<Duration>, StoreError> {
+    async fn fill(&mut self, cancel: &watch::Receiver<bool>) -> Result<Option<Duration>, StoreError> {
         let now = Instant::now();
         self.paused.retain(|_, until| *until > now);
         let whole_circle = self.after.is_empty();
@@ -194,7 +197,7 @@ impl Fetcher {
                 return Ok(Some(POLL));
             }
             let hosts = self.worker.store.document_hosts(&self.after, HOSTS_MAX).await?;
-            if let Some(last) = self.take(&hosts, room).await? {
+            if let Some(last) = self.take(&hosts, room, cancel).await? {
                 self.after = last;
             } else if hosts.len() == HOSTS_MAX as usize {
                 self.after = hosts.last().cloned().unwrap_or_default();
@@ -231,7 +234,12 @@ impl Fetcher {
 
     /// Takes documents of these hosts from the queue and starts to fetch them. If that took all the room there was, says
     /// up to which host it came.
-    async fn take(&mut self, hosts: &[String], room: usize) -> Result<Option<String>, StoreError> {
+    async fn take(
+        &mut self,
+        hosts: &[String],
+        room: usize,
+        cancel: &watch::Receiver<bool>,
+    ) -> Result<Option<String>, StoreError> {
         let rooms = self.rooms(hosts);
         if rooms.is_empty() {
             return Ok(None);
@@ -243,7 +251,8 @@ impl Fetcher {
         let last = taken.iter().map(|due| &due.host).max().filter(|_| taken.len() >= room).cloned();
         for due in taken {
             let (worker, document, random) = (Arc::clone(&self.worker), due.clone(), self.random.random());
-            let fetch = self.fetches.spawn(async move { worker.settle(&document, random).await });
+            let cancel = cancel.clone();
+            let fetch = self.fetches.spawn(async move { worker.settle(&document, random, cancel).await });
             self.in_flight.insert(fetch.id(), due);
         }
         Ok(last)
@@ -276,23 +285,11 @@ impl Fetcher {
         warn!(error = %error, "the store is away, documents wait");
         Ok(())
     }
-
-    /// Lets others have what is under way, if the store can be told.
-    async fn give_back(&mut self) {
-        self.fetches.shutdown().await;
-        let now = (self.worker.clock)();
-        for due in self.in_flight.values() {
-            if let Err(error) = self.worker.store.end_document(due, Some(now)).await {
-                warn!(error = %error, "documents that were under way are due again only after a while");
-                break;
-            }
-        }
-    }
 }
 
 impl Worker {
     /// Brings a document that was taken to an end.
-    async fn settle(&self, due: &DueDocument, random: f64) -> Settled {
+    async fn settle(&self, due: &DueDocument, random: f64, mut cancel: watch::Receiver<bool>) -> Settled {
         if due.arrived {
             let outcome = self.remake(due).await;
             let outcome =
@@ -303,7 +300,13 @@ impl Worker {
             // Whoever took it before did not live to say how it ended.
             Err(Failure::Unfinished)
         } else {
-            self.client.fetch(&due.uri, due.attempt).await
+            tokio::select! {
+                fetched = self.client.fetch(&due.uri, due.attempt) => fetched,
+                () = cancelled(&mut cancel) => {
+                    let given_back = self.store.end_document(due, Some((self.clock)())).await;
+                    return Settled { outcome: given_back.map(|_| Outcome::Lost), pause: None };
+                }
+            }
         };
         match fetched {
             Ok(json) => Settled { outcome: self.keep(due, json.as_str()).await, pause: None },
