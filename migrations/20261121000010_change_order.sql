@@ -1,14 +1,15 @@
 -- The order of changes, in which getAssetChanges lists assets (docs/decisions/0016-the-order-of-changes.md).
 
--- What the database has been: it is another one after a restore into another cluster, and after a recovery or a failover
--- that began another timeline, for then the numbers of transactions may come again. A row is made by the first write.
+-- What the database has been: it is another one after a restore into another cluster or under another name, and after a
+-- recovery or a failover that began another timeline, for then the numbers of transactions may come again. A row is made by
+-- the first write.
 CREATE TABLE IF NOT EXISTS change_life (
     life   smallint NOT NULL PRIMARY KEY CHECK (life > 0),
     -- change_origin() at that time.
     origin bigint   NOT NULL UNIQUE
 );
 
--- A number for the cluster and its timeline. A primary knows the timeline that it writes; a standby the one that it
+-- A number for the cluster, its timeline and the database in it. A primary knows the timeline that it writes; a standby the one that it
 -- follows.
 CREATE OR REPLACE FUNCTION change_origin() RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -19,7 +20,8 @@ BEGIN
     ELSE
         timeline := ltrim(left(pg_walfile_name(pg_current_wal_lsn()), 8), '0');
     END IF;
-    RETURN hashtextextended((SELECT system_identifier FROM pg_control_system()) || '/' || lower(timeline), 0);
+    RETURN hashtextextended(concat_ws('/', (SELECT system_identifier FROM pg_control_system()), lower(timeline),
+        (SELECT oid FROM pg_database WHERE datname = current_database())), 0);
 END
 $$;
 

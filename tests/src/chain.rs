@@ -177,8 +177,11 @@ async fn write_tree(connection: &mut PgConnection, tree: &Tree) {
         for level in 0..tree.depth {
             let sibling =
                 nodes.get(&(node ^ 1)).map_or_else(|| merkle::empty(level).unwrap(), |known| known.1);
-            hash =
-                if node % 2 == 0 { merkle::parent(&hash, &sibling) } else { merkle::parent(&sibling, &hash) };
+            hash = if node.is_multiple_of(2) {
+                merkle::parent(&hash, &sibling)
+            } else {
+                merkle::parent(&sibling, &hash)
+            };
             node /= 2;
             nodes.insert(node, (change.seq, hash));
         }

@@ -2,11 +2,13 @@
 #![expect(missing_docs, reason = "a harness: its names are its documentation")]
 #![expect(clippy::unwrap_used, reason = "a harness fails its test by panicking")]
 
+pub mod accounts;
 pub mod assets;
 pub mod case;
 pub mod chain;
 pub mod client;
 pub mod consistency;
+pub mod explain;
 pub mod node;
 #[cfg(target_os = "linux")]
 pub mod own_postgres;

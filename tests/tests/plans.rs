@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::Value;
-use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Row};
 use vitrine_model::Pubkey;
-use vitrine_store::{READ_SESSION, asset_statements, sample_statement, statements, verify_statements};
+use vitrine_store::{
+    READ_SESSION, asset_statements, chain_statements, sample_statement, source_statements, statements,
+    verify_statements,
+};
 use vitrine_tests::assets::{self, pubkey};
+use vitrine_tests::explain::{explain, hex, whole};
 use vitrine_tests::{AssetSpec, Database};
 
 const LIMIT: u64 = 100;
@@ -47,7 +49,8 @@ fn golden_sql() {
     }
     let (name, sql) = sample_statement();
     insta::assert_snapshot!(name, sql);
-    for (name, sql) in verify_statements() {
+    let others = [verify_statements(), chain_statements(), source_statements()];
+    for (name, sql) in others.into_iter().flatten() {
         insta::assert_snapshot!(name, sql);
     }
 }
@@ -100,11 +103,6 @@ async fn a_sample_reads_a_key_for_each_place() {
     }
     // Behind the last id there is nothing.
     assert!((90..=100).contains(&rows), "{rows} rows: {plan:#}");
-}
-
-fn hex(id: Pubkey) -> String {
-    let digits: Vec<String> = id.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("'\\x{}'::bytea", digits.concat())
 }
 
 #[tokio::test]
@@ -172,17 +170,6 @@ fn arguments(name: &str, collection: Pubkey, skip: u64, version: Option<i64>) ->
     format!("{list}, {LIMIT}, {skip}, {version}{bound}")
 }
 
-async fn explain(connection: &mut PgConnection, sql: &str, arguments: &str) -> Value {
-    let prepared = format!("PREPARE page AS {sql}");
-    sqlx::raw_sql(AssertSqlSafe(prepared)).execute(&mut *connection).await.unwrap();
-    let explained =
-        format!("EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, FORMAT JSON) EXECUTE page({arguments})");
-    let row = sqlx::raw_sql(AssertSqlSafe(explained)).fetch_one(&mut *connection).await.unwrap();
-    let text: String = row.try_get_unchecked(0).unwrap();
-    sqlx::raw_sql("DEALLOCATE page").execute(connection).await.unwrap();
-    serde_json::from_str::<Value>(&text).unwrap()[0]["Plan"].take()
-}
-
 /// No sort, no scan of a table, keys from the right index in order and alone, and no more than are needed.
 fn check(name: &str, plan: &Value, keys_max: u64) {
     let index = match name {
@@ -223,8 +210,4 @@ fn check(name: &str, plan: &Value, keys_max: u64) {
     }
     assert_eq!(key_scans, if name.contains("unverified") { 2 } else { 1 }, "{name}: {plan:#}");
     assert!(keys <= keys_max, "{name} reads {keys} keys, not {keys_max}: {plan:#}");
-}
-
-fn whole(number: &Value) -> u64 {
-    number.as_f64().map(|number| format!("{number:.0}").parse().unwrap()).unwrap()
 }

@@ -4,13 +4,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 use serde_json::{Value, json};
 use vitrine_ingest::normalise::compose;
 use vitrine_ingest::verify::{Check, Event, Report, verify};
 use vitrine_model::merkle::{Hash, empty, parent};
 use vitrine_model::{Pubkey, Slot};
-use vitrine_store::{ChainBatch, Store, TreeChange};
+use vitrine_store::{ChainBatch, Store, TreeChange, verify_statements};
 use vitrine_tests::assets::{self, pubkey};
+use vitrine_tests::explain::{explain, hex, nodes, rows};
 use vitrine_tests::{AssetSpec, Database, Vitrine};
 
 const TREE: Pubkey = Pubkey::from_bytes([7; 32]);
@@ -24,7 +28,7 @@ fn specs() -> Vec<AssetSpec> {
         slot_created: number,
         slot_updated: number + 5,
         collection: Some((pubkey(1 << 40), !number.is_multiple_of(7))),
-        authority: Some(pubkey(2 << 40 | number % 3)),
+        authority: Some(pubkey((2 << 40) | (number % 3))),
         creator: Some((pubkey(3 << 40), number.is_multiple_of(2))),
         burnt: number.is_multiple_of(11),
         compressed: number.is_multiple_of(5),
@@ -239,6 +243,84 @@ async fn the_command_fails_where_anything_is_wrong() {
     assert_eq!(lines.len(), 2, "{}", String::from_utf8_lossy(&output.stdout));
     assert_eq!(lines[0]["check"], "counter");
     assert_eq!(lines[1]["faults"], 1);
+}
+
+/// All inputs of another server's cases, one a line, in an order of no meaning.
+fn real_inputs(seed: u64) -> Option<String> {
+    let Some(folder) = std::env::var_os("VITRINE_PEER_CASES") else {
+        eprintln!("skipped: VITRINE_PEER_CASES is not set");
+        return None;
+    };
+    let mut lines = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("VITRINE_PEER_CASES is a folder") {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            let case: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+            let events =
+                case["events"].as_array().unwrap().iter().flat_map(|event| event.as_array().unwrap());
+            lines.extend(events.map(|input| format!("{input}\n")));
+        }
+    }
+    lines.sort();
+    lines.shuffle(&mut StdRng::seed_from_u64(seed));
+    Some(lines.concat())
+}
+
+#[tokio::test]
+async fn real_inputs_in_any_order_leave_nothing_wrong_and_the_same_assets() {
+    let mut answers = BTreeSet::new();
+    for seed in 0..3 {
+        let Some(inputs) = real_inputs(seed) else { return };
+        let database = Database::new().await;
+        let output = Vitrine::new(&["ingest", "-"]).on(&database).output_with(inputs.as_bytes());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let (report, lines) = check(&database.store()).await;
+        // Their trees are parts of larger ones.
+        assert!(report.faults() == 0 && report.found.contains_key(&Check::Gap), "seed {seed}: {lines:#?}");
+        assert!(report.chain_assets > 50 && report.trees > 10 && report.nodes > 100, "{report:?}");
+        let bodies = "SELECT string_agg(encode(asset_id, 'hex') || slot_created || ' ' || slot_updated || ' ' || version, ','
+                                        ORDER BY asset_id) FROM asset";
+        let mut connection = database.connect().await;
+        let bodies: String = sqlx::query_scalar(bodies).fetch_one(&mut connection).await.unwrap();
+        answers.insert(bodies);
+    }
+    assert_eq!(answers.len(), 1, "the order of arrival shows");
+}
+
+/// As in any session that writes.
+const BY_KEYS: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off;
+     SET enable_mergejoin = off";
+
+#[tokio::test]
+async fn a_page_reads_no_more_than_itself() {
+    let database = Database::new().await;
+    let store = database.store();
+    assets::write(&store, &specs()).await;
+    write_tree(&store, changes(&[0, 0, 3, 1, 2, 0, 7])).await;
+    let mut connection = database.connect().await;
+    sqlx::raw_sql(BY_KEYS).execute(&mut connection).await.unwrap();
+    let tree = hex(TREE);
+    for (name, arguments, rows_max) in [
+        ("verify_assets", "''::bytea, 50".to_owned(), 50),
+        ("verify_lists", "ARRAY[1, 2, 3]::bigint[]".to_owned(), 3),
+        ("verify_chain_assets", "''::bytea, 50".to_owned(), 50),
+        ("verify_trees", "''::bytea, 50".to_owned(), 50),
+        ("verify_gaps", format!("{tree}, 50"), 7),
+        ("verify_nodes", format!("{tree}, 0, 8, 2"), 2),
+    ] {
+        let (_, sql) = verify_statements().into_iter().find(|(of, _)| of == name).unwrap();
+        let plan = explain(&mut connection, sql, &arguments).await;
+        for node in nodes(&plan) {
+            let kind = node["Node Type"].as_str().unwrap();
+            assert!(!matches!(kind, "Sort" | "Seq Scan" | "Bitmap Heap Scan"), "{name}: {plan:#}");
+            if node.get("Relation Name").is_some() {
+                assert!(
+                    rows(node) <= rows_max && node.get("Rows Removed by Filter").is_none(),
+                    "{name}: {plan:#}"
+                );
+            }
+        }
+    }
 }
 
 #[tokio::test]

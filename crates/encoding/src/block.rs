@@ -54,7 +54,12 @@ impl Block {
     ///
     /// The compressors stay with the thread, up to 2 MiB for one that has seen both encodings.
     pub fn new(encoding: Encoding, plain: Bytes) -> Self {
-        Self::with_effort(encoding, plain, Effort::Kept)
+        Self::compressed(encoding, plain, &[], Effort::Kept)
+    }
+
+    /// Compresses bytes that are sent once: faster, and a little longer.
+    pub fn once(encoding: Encoding, plain: Bytes) -> Self {
+        Self::compressed(encoding, plain, &[], Effort::Once)
     }
 
     /// Likewise, for bytes that always stand right behind `before`: they may refer back to it. Where `before` is
@@ -64,10 +69,6 @@ impl Block {
     pub fn linked(encoding: Encoding, plain: Bytes, before: &[u8]) -> Self {
         let before = if before.len() + plain.len() <= LINKED_BYTES_MAX { before } else { &[] };
         Self::compressed(encoding, plain, before, Effort::Kept)
-    }
-
-    pub(crate) fn with_effort(encoding: Encoding, plain: Bytes, effort: Effort) -> Self {
-        Self::compressed(encoding, plain, &[], effort)
     }
 
     fn compressed(encoding: Encoding, plain: Bytes, before: &[u8], effort: Effort) -> Self {

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use crate::block::{Block, Encoding, Piece};
-use crate::compressor::Effort;
 use crate::joiner::Joiner;
 
 /// About the length of a chunk: it fits a processor's cache, and a socket takes it in few calls.
@@ -87,7 +86,7 @@ impl Stream {
         if run.len() < RUN_BYTES_MIN {
             joiner.text(&run);
         } else {
-            joiner.block(&Block::with_effort(self.encoding, run, Effort::Once));
+            joiner.block(&Block::once(self.encoding, run));
         }
         None
     }

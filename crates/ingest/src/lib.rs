@@ -6,11 +6,12 @@
 //!
 //! What the chain said takes another: [`source::ChainLines`] splits it into lines, [`decode`] reads what programs wrote,
 //! [`normalise`] says what of it is stored and what assets it makes, and [`ingest()`] hands batches of it to the store.
-//! [`verify`] holds a database against itself.
+//! [`fetch`] gets the documents that assets name. [`verify`] holds a database against itself.
 
 mod batch;
 mod chain;
 pub mod decode;
+pub mod fetch;
 mod import;
 pub mod normalise;
 mod parse;

@@ -28,6 +28,12 @@ impl Json {
         Ok(Self::checked(&compact(text)))
     }
 
+    /// Like [`Json::parse`], for a value that is to stand inside `levels` arrays and objects more.
+    pub fn parse_inside(text: &str, levels: usize) -> Result<Self, JsonError> {
+        check_inside(text, levels)?;
+        Ok(Self::checked(&compact(text)))
+    }
+
     /// The value `{}`.
     pub fn empty_object() -> Self {
         Self::checked("{}")
@@ -65,8 +71,12 @@ impl fmt::Display for Json {
 
 /// Walks a whole text once, without building anything, and refuses what [`JsonError`] names.
 pub(crate) fn check(text: &str) -> Result<(), JsonError> {
+    check_inside(text, 0)
+}
+
+fn check_inside(text: &str, levels: usize) -> Result<(), JsonError> {
     let mut reader = serde_json::Deserializer::from_str(text);
-    Walk { levels: MAX_DEPTH }.deserialize(&mut reader)?;
+    Walk { levels: MAX_DEPTH.saturating_sub(levels) }.deserialize(&mut reader)?;
     Ok(reader.end()?)
 }
 
@@ -226,6 +236,8 @@ mod tests {
         let objects = format!("{}1{}", "{\"a\":".repeat(MAX_DEPTH + 1), "}".repeat(MAX_DEPTH + 1));
         assert!(Json::parse(&objects).is_err());
         assert!(Json::parse(&"[".repeat(100_000)).is_err());
+        assert!(Json::parse_inside(&nested(MAX_DEPTH - 7), 7).is_ok());
+        assert!(Json::parse_inside(&nested(MAX_DEPTH - 6), 7).is_err());
     }
 
     proptest! {

@@ -34,7 +34,7 @@ pub fn empty(level: u8) -> Option<Hash> {
 /// leaf's own up. It says nothing of an index that a tree of this depth does not have.
 pub fn root<'h>(leaf: Hash, index: u64, siblings: impl IntoIterator<Item = &'h Hash>) -> Hash {
     let climb = |(node, place): (Hash, u64), sibling| {
-        let above = if place % 2 == 0 { parent(&node, sibling) } else { parent(sibling, &node) };
+        let above = if place.is_multiple_of(2) { parent(&node, sibling) } else { parent(sibling, &node) };
         (above, place / 2)
     };
     siblings.into_iter().fold((leaf, index), climb).0

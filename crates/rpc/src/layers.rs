@@ -17,7 +17,7 @@ use vitrine_encoding::Encoding;
 use crate::answer::Payload;
 use crate::error;
 use crate::server::App;
-use crate::settings::CorsSettings;
+use crate::settings::{CompressionSettings, CorsSettings};
 
 /// Names a request in logs, in the answer's `x-request-id`, and to whoever asks what went wrong.
 #[derive(Debug, Clone)]
@@ -100,15 +100,10 @@ async fn encode(State(app): State<Arc<App>>, mut request: Request, next: Next) -
     let head = request.method() == Method::HEAD;
     let mut response = next.run(request).await;
     let Some(payload) = response.extensions_mut().remove::<Payload>() else { return response };
-    if settings.enabled {
-        response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
-    }
     // What is in the encoding already is no longer there plain.
     let worth_it = payload.len() >= settings.bytes_min || payload.is_encoded();
     let encoding = if worth_it { encoding } else { Encoding::Identity };
-    if let Some(name) = encoding.name() {
-        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
-    }
+    tell_encoding(&mut response, encoding, settings);
     // The router counted the empty body that the payload came with.
     response.headers_mut().remove(header::CONTENT_LENGTH);
     if !head {
@@ -118,6 +113,16 @@ async fn encode(State(app): State<Arc<App>>, mut request: Request, next: Next) -
         response.headers_mut().insert(header::CONTENT_LENGTH, payload.len().into());
     }
     response
+}
+
+/// Says what an answer is sent in, and that another client may get it in something else.
+pub(crate) fn tell_encoding(response: &mut Response, encoding: Encoding, settings: &CompressionSettings) {
+    if settings.enabled {
+        response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
+    }
+    if let Some(name) = encoding.name() {
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
+    }
 }
 
 /// The encoding that weighs most for the client, then by our order.

@@ -33,7 +33,7 @@ pub use error::StoreError;
 pub use keys::{KeyRecord, NewKey};
 pub use migrate::{MIGRATOR, MigrateError, Pending};
 pub use plan::{AssetsPlan, Direction, Display, ListPlan, ListRef, Position, Sort, Start};
-pub use pool::{READ_SESSION, Store};
+pub use pool::{READ_SESSION, Store, WRITE_SESSION};
 pub use read::assets::{Assets, statements as asset_statements};
 pub use read::chain_statements;
 pub use read::changes::{ChangedAsset, Changes};
@@ -51,4 +51,4 @@ pub use verify::statements as verify_statements;
 pub use verify::{
     Columns, Contradiction, Gap, Snapshot, StoredAsset, StoredChainAsset, StoredNode, StoredTree,
 };
-pub use write::{AssetChange, ChainWritten, DueDocument, Kept, StoredLetter, Written};
+pub use write::{AssetChange, ChainWritten, DueDocument, Kept, StoredLetter, Written, source_statements};

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use figment::providers::Serialized;
 use figment::{Figment, error::Kind};
 use serde::Deserialize;
+use vitrine_ingest::fetch::DocumentSettings;
 use vitrine_ingest::{ImportOptions, IngestOptions};
 use vitrine_rpc::{
     AuthSettings, CompressionSettings, CorsSettings, HeliusSettings, InfuraSettings, RpcSettings,
@@ -60,6 +61,8 @@ pub struct Config {
     pub import: ImportSettings,
     /// `vitrine ingest`.
     pub ingest: IngestSettings,
+    /// Off-chain documents.
+    pub documents: DocumentSettings,
     /// Where the tiers stand.
     pub tiers: TiersFile,
 }

@@ -46,7 +46,7 @@ async fn rows_from_before_are_filled_in() {
     assert_eq!(store.fill_in_facts().await.unwrap(), 0);
     let after: String = sqlx::query_scalar(fingerprint).fetch_one(&mut connection).await.unwrap();
     assert_eq!(before, after);
-    consistency::check(&mut connection).await;
+    consistency::check(&database).await;
 }
 
 #[tokio::test]

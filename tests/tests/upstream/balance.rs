@@ -36,6 +36,24 @@ async fn a_page_of_an_owner_has_the_balance_that_the_node_tells() {
     assert!(node.calls().iter().all(|call| {
         call["method"] == "getBalance" && call["params"] == json!([pubkey(900).to_string()])
     }));
+    for params in [
+        page("options"),
+        json!({ "ownerAddress": pubkey(900).to_string(), "options": { "showNativeBalance": true, "showFungible": true } }),
+    ] {
+        for method in ["searchAssets", "getAssetsByOwner"] {
+            let result = world.client().result(&world.key, method, params.clone()).await;
+            assert_eq!(result["nativeBalance"]["lamports"], json!(u64::MAX), "{method} {params}");
+            assert_eq!(result["items"].as_array().unwrap().len(), 3);
+        }
+    }
+    // Whose balance?
+    let nobodys =
+        json!({ "authorityAddress": pubkey(900).to_string(), "options": { "showNativeBalance": true } });
+    let reply = world.client().call(&world.key, "searchAssets", nobodys).await;
+    assert_eq!(
+        reply.json()["error"]["data"],
+        json!({ "field": "ownerAddress", "reason": r#"Need to specify "ownerAddress" when using "showNativeBalance""# })
+    );
     let asked = node.calls().len();
     // Who does not ask for it, and lists that are nobody's, have none.
     let owner = json!({ "ownerAddress": pubkey(900).to_string() });

@@ -2,7 +2,8 @@
 //!
 //! [`account()`] says what of an account's update is stored, and [`leaf::transaction()`] what of a transaction.
 //! [`compose()`] makes an asset of what is stored of it
-//! ([decision 15](../../../../docs/decisions/0015-assets-from-sources.md)).
+//! ([decision 15](../../../../docs/decisions/0015-assets-from-sources.md)); what accounts show is
+//! [decision 19](../../../../docs/decisions/0019-what-accounts-show.md).
 
 mod account;
 mod compose;

@@ -61,7 +61,9 @@ impl Run<'_> {
     }
 
     fn found_all(&mut self, findings: &[Finding]) {
-        findings.iter().for_each(|finding| self.found(finding));
+        for finding in findings {
+            self.found(finding);
+        }
     }
 
     fn progress(&mut self) {

@@ -14,6 +14,7 @@ use crate::answer::{Answer, Payload};
 use crate::dispatch::HEALTH;
 use crate::envelope::{self, Call};
 use crate::error::CallError;
+use crate::layers;
 use crate::tiers::Category;
 use crate::upstream::{Ask, Passing, Reply, Trouble};
 
@@ -58,7 +59,8 @@ impl Session<'_> {
         let (app, request_id) = (Arc::clone(self.app), Arc::clone(self.request_id));
         let (dialect, tier, key_id) = (self.dialect, self.caller.tier, self.caller.key_id.unwrap_or(0));
         let (before, behind) = envelope::around_result(id.unwrap_or("null"));
-        let body = passing.into_body(Bytes::from_static(before), behind.into(), move |ending, bytes| {
+        let around = (Bytes::from_static(before), behind.into());
+        let body = passing.into_body(self.encoding, around, move |ending, bytes| {
             let line = Line {
                 request_id: &request_id,
                 dialect,
@@ -74,6 +76,9 @@ impl Session<'_> {
             };
             line.write();
         });
-        (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+        let mut response =
+            (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+        layers::tell_encoding(&mut response, self.encoding, &self.app.settings.compression);
+        response
     }
 }

@@ -18,16 +18,19 @@ const FIELDS: [Field; 8] =
 /// Answers the method. With `showFungible` the tokens that the owner holds stand in the list too.
 pub(crate) async fn call(context: Context<'_>) -> Result<Answer, CallError> {
     let (owner, params) = parse(&context)?;
-    let balance_of = params.options.show_native_balance.then_some(owner);
+    let told_of = params.options.show_native_balance.then_some(owner);
+    let page = Box::pin(page(&context, owner, params));
+    native_balance::beside(&context, told_of, page).await
+}
+
+async fn page(context: &Context<'_>, owner: Pubkey, params: ListParams) -> Result<Answer, CallError> {
     if params.options.show_fungible {
         let filter = search_filter::held_by(owner, params.options);
-        let page = Box::pin(search_assets::answer(&context, filter, &params));
-        return native_balance::beside(&context, balance_of, page).await;
+        return search_assets::answer(context, filter, &params).await;
     }
     // Everybody may own something: decisions.md 2, "owner without assets".
     let list = ListRef::of(ListKind::Owner, owner);
-    let page = Box::pin(list::answer(&context, Wanted { list, called: None, unverified: false, params }));
-    native_balance::beside(&context, balance_of, page).await
+    list::answer(context, Wanted { list, called: None, unverified: false, params }).await
 }
 
 fn parse(context: &Context<'_>) -> Result<(Pubkey, ListParams), InvalidParams> {

@@ -25,7 +25,7 @@ const FIELDS: [Field; 6] = [
 
 /// The result (reference.md 2.1, `NftEditions`).
 #[derive(Serialize)]
-struct Editions {
+struct Page {
     #[serde(flatten)]
     envelope: Envelope,
     master_edition_address: Pubkey,
@@ -56,7 +56,7 @@ pub(crate) async fn call(context: Context<'_>) -> Result<Answer, CallError> {
     let last = page.items.last().map(|item| item.place);
     let (envelope, cursor) =
         Envelope::of(context.dialect, &params, page.last_indexed_slot, page.items.len(), last);
-    let result = Editions {
+    let result = Page {
         envelope,
         master_edition_address: master.address,
         supply: master.supply,

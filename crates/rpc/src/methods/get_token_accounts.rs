@@ -32,7 +32,7 @@ const WHICH: &str = "Either 'ownerAddress' or 'mintAddress' must be provided";
 
 /// The result (reference.md 2.1, `TokenAccountList`). `cursor` and `errors` are never left out there.
 #[derive(Serialize)]
-struct TokenAccounts<'t> {
+struct Page<'t> {
     #[serde(flatten)]
     envelope: Envelope,
     token_accounts: Vec<Shown<'t>>,
@@ -52,12 +52,15 @@ struct Shown<'t> {
     delegated_amount: u64,
     frozen: bool,
     close_authority: Option<Pubkey>,
-    #[serde(serialize_with = "raw")]
-    extensions: Option<&'t Json>,
+    extensions: Option<Verbatim<'t>>,
     /// What Helius calls the same.
-    #[serde(serialize_with = "raw", skip_serializing_if = "Option::is_none")]
-    token_extensions: Option<&'t Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_extensions: Option<Verbatim<'t>>,
 }
+
+/// JSON that is sent as it is stored.
+#[derive(Clone, Copy)]
+struct Verbatim<'t>(&'t Json);
 
 /// Answers the method.
 pub(crate) async fn call(context: Context<'_>) -> Result<Answer, CallError> {
@@ -70,7 +73,7 @@ pub(crate) async fn call(context: Context<'_>) -> Result<Answer, CallError> {
     let (envelope, cursor) =
         Envelope::of(context.dialect, &params, page.last_indexed_slot, page.items.len(), last);
     let token_accounts = page.items.iter().map(|row| Shown::of(row, context.dialect)).collect();
-    let result = TokenAccounts { envelope, token_accounts, cursor, errors: [] };
+    let result = Page { envelope, token_accounts, cursor, errors: [] };
     let rows = u32::try_from(page.items.len()).unwrap_or(u32::MAX);
     Ok(Answer { result: walk::render(&context, &result)?, rows, db })
 }
@@ -91,7 +94,7 @@ fn parse(context: &Context<'_>) -> Result<(Holding, bool, WalkParams<Pubkey>), I
 
 impl<'t> Shown<'t> {
     fn of(row: &'t TokenAccountRow, dialect: Dialect) -> Self {
-        let extensions = row.extensions.as_ref();
+        let extensions = row.extensions.as_ref().map(Verbatim);
         Self {
             address: row.address,
             mint: row.mint,
@@ -107,11 +110,9 @@ impl<'t> Shown<'t> {
     }
 }
 
-#[expect(clippy::ref_option, reason = "serde hands a field over by reference")]
-fn raw<S: Serializer>(json: &Option<&Json>, serializer: S) -> Result<S::Ok, S::Error> {
-    let raw: Option<&RawValue> = json
-        .map(|json| serde_json::from_str(json.as_str()))
-        .transpose()
-        .map_err(serde::ser::Error::custom)?;
-    raw.serialize(serializer)
+impl Serialize for Verbatim<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(self.0.as_str()).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
 }

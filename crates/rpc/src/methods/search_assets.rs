@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use vitrine_store::{Filter, SearchPlan, Start, StoreError};
 
-use super::{list, search_filter};
+use super::{list, native_balance, search_filter};
 use crate::answer::Answer;
 use crate::dispatch::Context;
 use crate::error::{CallError, InvalidParams};
@@ -61,6 +61,7 @@ const OFFSET_MAX: u64 = 500_000;
 
 const TOO_FAR: &str =
     "Paginating beyond 500000 items is not supported. Please use cursor based pagination instead.";
+const NOBODYS_BALANCE: &str = r#"Need to specify "ownerAddress" when using "showNativeBalance""#;
 const TOO_BROAD: &str = "Search Error. Nothing that is asked for leads to these assets in time: add one of ownerAddress, \
     grouping, collections, creatorAddress, authorityAddress, tree or delegate.";
 const TOO_MANY: &str = "Pagination Sorting Error. The owner holds more than 10000 tokens: only sorting based on id is \
@@ -69,7 +70,9 @@ const TOO_MANY: &str = "Pagination Sorting Error. The owner holds more than 1000
 /// Answers the method.
 pub(crate) async fn call(context: Context<'_>) -> Result<Answer, CallError> {
     let (filter, params) = parse(&context)?;
-    answer(&context, filter, &params).await
+    let balance_of = filter.conditions.owner.filter(|_| params.options.show_native_balance);
+    let page = Box::pin(answer(&context, filter, &params));
+    native_balance::beside(&context, balance_of, page).await
 }
 
 fn parse(context: &Context<'_>) -> Result<(Filter, ListParams), InvalidParams> {
@@ -77,6 +80,9 @@ fn parse(context: &Context<'_>) -> Result<(Filter, ListParams), InvalidParams> {
     let args = Args::parse(context.params, &fields(context), strict)?;
     let params = ListParams::parse(&args, context.dialect, strict)?;
     let filter = search_filter::parse(&args, context.dialect, params.options, strict)?;
+    if params.options.show_native_balance && filter.conditions.owner.is_none() {
+        return Err(InvalidParams::rule("ownerAddress", NOBODYS_BALANCE));
+    }
     if matches!(params.start(), Start::Offset(offset) if offset > OFFSET_MAX) {
         return Err(InvalidParams::rule("page", TOO_FAR));
     }

@@ -8,8 +8,15 @@ use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
+use vitrine_encoding::{Block, Encoding, Joiner};
 
 use super::scan::ResultScan;
+
+/// How much is compressed at once: about a millisecond's worth.
+const RUN_BYTES_MAX: usize = 128 << 10;
+
+/// Less is not worth a compressed block of its own.
+const RUN_BYTES_MIN: usize = 128;
 
 /// Pieces that wait for a slow reader; each is as large as one read from the upstream's socket.
 const PIECES_MAX: usize = 4;
@@ -50,6 +57,13 @@ enum Piece {
 /// There is no more to hand on, and not all of it was.
 struct Broken;
 
+/// The side that hands on, in the encoding that the client takes.
+struct Hand<'a> {
+    pieces: &'a mpsc::Sender<Piece>,
+    /// None: as it is.
+    joiner: Option<Joiner>,
+}
+
 impl Ending {
     /// In a word, for the log.
     pub(crate) fn name(self) -> &'static str {
@@ -62,21 +76,23 @@ impl Ending {
 }
 
 impl Passing {
-    /// The body of the client's answer: the result between these two texts. `ended` hears how it ended, and how long
-    /// the result was.
+    /// The body of the client's answer, in this encoding: the result between these two texts. `ended` hears how it
+    /// ended, and how long the result was.
     ///
     /// The upstream is read in a task of its own: a reader that stands still cannot keep the connection to it.
     pub(crate) fn into_body(
         self,
-        before: Bytes,
-        behind: Bytes,
+        encoding: Encoding,
+        (before, behind): (Bytes, Bytes),
         ended: impl FnOnce(Ending, usize) + Send + 'static,
     ) -> Body {
         let (pieces, receiver) = mpsc::channel(PIECES_MAX);
         tokio::spawn(async move {
             let ends_at = self.ends_at;
             let mut bytes = 0;
-            let handed_on = timeout_at(ends_at, self.hand_on(&pieces, before, behind, &mut bytes));
+            let joiner = (encoding != Encoding::Identity).then(|| Joiner::new(encoding));
+            let hand = Hand { pieces: &pieces, joiner };
+            let handed_on = timeout_at(ends_at, self.hand_on(hand, before, behind, &mut bytes));
             let ending = tokio::select! {
                 biased;
                 handed_on = handed_on => match handed_on {
@@ -101,15 +117,14 @@ impl Passing {
 
     async fn hand_on(
         mut self,
-        pieces: &mpsc::Sender<Piece>,
+        mut hand: Hand<'_>,
         before: Bytes,
         behind: Bytes,
         bytes: &mut usize,
     ) -> Result<(), Broken> {
-        let hand = async |text: Bytes| pieces.send(Piece::Text(text)).await.map_err(|_| Broken);
-        hand(before).await?;
+        hand.on(before).await?;
         *bytes += self.beginning.len();
-        hand(std::mem::take(&mut self.beginning)).await?;
+        hand.on(std::mem::take(&mut self.beginning)).await?;
         loop {
             let next = timeout(self.timeout, self.response.chunk()).await;
             let Ok(Ok(next)) = next else { return Err(Broken) };
@@ -117,7 +132,7 @@ impl Passing {
             let part = self.scan.feed(&piece).map_err(|_| Broken)?;
             if !part.is_empty() {
                 *bytes += part.len();
-                hand(piece.slice(part)).await?;
+                hand.on(piece.slice(part)).await?;
             }
         }
         // The connection is free for the next call while a slow reader takes the rest.
@@ -125,7 +140,34 @@ impl Passing {
         if !self.scan.is_whole() {
             return Err(Broken);
         }
-        hand(behind).await?;
-        pieces.send(Piece::End).await.map_err(|_| Broken)
+        hand.on(behind).await?;
+        hand.end().await
     }
+}
+
+impl Hand<'_> {
+    async fn on(&mut self, mut text: Bytes) -> Result<(), Broken> {
+        let Some(joiner) = &mut self.joiner else { return send(self.pieces, text).await };
+        while !text.is_empty() {
+            let run = text.split_to(text.len().min(RUN_BYTES_MAX));
+            if run.len() < RUN_BYTES_MIN {
+                joiner.text(&run);
+            } else {
+                joiner.block(&Block::once(joiner.encoding(), run));
+            }
+            send(self.pieces, joiner.take(0).into()).await?;
+        }
+        Ok(())
+    }
+
+    async fn end(mut self) -> Result<(), Broken> {
+        if let Some(joiner) = self.joiner.take() {
+            send(self.pieces, joiner.finish().into()).await?;
+        }
+        self.pieces.send(Piece::End).await.map_err(|_| Broken)
+    }
+}
+
+async fn send(pieces: &mpsc::Sender<Piece>, text: Bytes) -> Result<(), Broken> {
+    pieces.send(Piece::Text(text)).await.map_err(|_| Broken)
 }

@@ -3,7 +3,7 @@
 /// Up to which slot everything is indexed: a subselect, the first column of every answer.
 macro_rules! watermark {
     () => {
-        "(SELECT slot FROM watermark WHERE source = 'import')"
+        "(SELECT slot FROM watermark ORDER BY slot LIMIT 1)"
     };
 }
 
@@ -35,7 +35,6 @@ pub fn chain_statements() -> Vec<(String, &'static str)> {
         token_accounts::statements(),
         editions::statements(),
         changes::statements(),
-        crate::write::source_statements(),
     ]
     .concat()
 }

@@ -13,18 +13,20 @@ use crate::{Store, StoreError};
 /// The changes of a leaf within bounds. `$1` less than their numbers, `$2` greater, `$3` the limit, `$4` how many to skip,
 /// then the leaf: `$5` its asset, or `$5` its tree and `$6` its index.
 macro_rules! signatures {
-    ($leaf:literal, $order:literal) => {
+    ($leaf:literal, $is_leaf:literal, $order:literal) => {
         concat!(
             "SELECT head.slot, page.seq, page.signature, page.instruction
 FROM (SELECT ",
             watermark!(),
-            " AS slot) AS head
+            " AS slot) AS head",
+            $leaf,
+            "
 LEFT JOIN LATERAL (
     SELECT change.seq, change.signature, change.instruction
-    FROM ",
-            $leaf,
-            "    WHERE change.tree = leaf.tree AND change.leaf_index = leaf.leaf_index
-      AND change.seq > $1 AND change.seq < $2
+    FROM tree_change AS change
+    WHERE ",
+            $is_leaf,
+            " AND change.seq > $1 AND change.seq < $2
     ORDER BY ",
             $order,
             "
@@ -38,10 +40,11 @@ LEFT JOIN LATERAL (
 macro_rules! by_asset {
     ($order:literal) => {
         signatures!(
-            "(
-        SELECT tree, leaf_index FROM tree_change WHERE asset_id = $5 ORDER BY seq DESC LIMIT 1
-    ) AS leaf CROSS JOIN tree_change AS change
-",
+            "
+LEFT JOIN LATERAL (
+    SELECT tree, leaf_index FROM tree_change WHERE asset_id = $5 ORDER BY seq DESC LIMIT 1
+) AS leaf ON true",
+            "change.tree = leaf.tree AND change.leaf_index = leaf.leaf_index",
             $order
         )
     };
@@ -49,15 +52,10 @@ macro_rules! by_asset {
 
 macro_rules! by_place {
     ($order:literal) => {
-        signatures!(
-            "(SELECT $5::bytea AS tree, $6::bigint AS leaf_index) AS leaf CROSS JOIN tree_change AS change
-",
-            $order
-        )
+        signatures!("", "change.tree = $5 AND change.leaf_index = $6", $order)
     };
 }
 
-/// Ordered by the whole key of the index, so that the index gives the order.
 const BY_ASSET_ASC: &str = by_asset!("change.seq");
 const BY_ASSET_DESC: &str = by_asset!("change.seq DESC");
 const BY_PLACE_ASC: &str = by_place!("change.seq");

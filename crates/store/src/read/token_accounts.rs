@@ -121,6 +121,8 @@ fn compose(shape: Shape) -> String {
     };
     let page = match (shape.key, shape.with_empty) {
         (Key::Both, true) => range(""),
+        // Not `> 0`, for which an index of all holdings of the mint would do.
+        (Key::Both, false) => range(" AND token_amount <> 0"),
         (_, false) => range(" AND token_amount > 0"),
         (_, true) => {
             let (some, none) = (range(" AND token_amount > 0"), range(" AND token_amount = 0"));

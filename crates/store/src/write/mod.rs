@@ -17,8 +17,8 @@ use sqlx::postgres::PgConnection;
 use vitrine_model::{Facts, ListKey, Pubkey, Rendered, Slot};
 
 pub(crate) use assets::{bits, signed};
-pub use chain::{ChainWritten, StoredLetter};
-pub(crate) use chain::{Row as ChainRow, read_sources, statements as source_statements};
+pub use chain::{ChainWritten, StoredLetter, statements as source_statements};
+pub(crate) use chain::{Row as ChainRow, read_sources};
 pub use documents::{DueDocument, Kept};
 pub(crate) use lists::ListIds;
 

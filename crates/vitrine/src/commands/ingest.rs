@@ -1,6 +1,7 @@
 //! `vitrine ingest`.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,7 +9,11 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use indicatif::{HumanBytes, HumanCount, ProgressBar};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use time::OffsetDateTime;
 use tokio::sync::watch;
+use vitrine_ingest::fetch::{FetchEnd, FetchSummary, Fetcher};
 use vitrine_ingest::source::{Input, Progress};
 use vitrine_ingest::{IngestError, IngestEvent, IngestOptions, IngestSummary, ingest, retry_dead_letters};
 
@@ -20,7 +25,7 @@ use crate::database::{Database, migrate, require_migrated};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Files to read; - is standard input
-    #[arg(required_unless_present = "retry_dead_letters", value_name = "FILE")]
+    #[arg(required_unless_present_any = ["retry_dead_letters", "fetch_documents"], value_name = "FILE")]
     files: Vec<OsString>,
     /// Append bad lines to this file
     #[arg(long, value_name = "FILE")]
@@ -28,6 +33,16 @@ pub(crate) struct Args {
     /// Try again what an earlier version could not decode
     #[arg(long, conflicts_with_all = ["files", "rejects"])]
     retry_dead_letters: bool,
+    /// Fetch the off-chain documents that assets name, once all is read
+    #[arg(long)]
+    fetch_documents: bool,
+}
+
+/// What was done.
+#[derive(Debug, Default)]
+struct Done {
+    ingest: IngestSummary,
+    documents: Option<FetchSummary>,
 }
 
 /// Ingests until the end or a signal; bad lines and dead letters alone are no failure.
@@ -38,12 +53,18 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         // The first signal lets the batches in flight be committed.
         () = context.signals.second() => Err(anyhow!("interrupted; the same command again does the rest")),
     };
-    let summary = database.close_after(result).await?;
-    print(&summary_text(&summary, args.retry_dead_letters))?;
-    Ok(if summary.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let done = database.close_after(result).await?;
+    if args.retry_dead_letters || !args.files.is_empty() {
+        print(&summary_text(&done.ingest, args.retry_dead_letters))?;
+    }
+    if let Some(documents) = &done.documents {
+        print(&documents_text(documents))?;
+    }
+    let failed = done.ingest.failed() || done.documents.is_some_and(|documents| documents.interrupted);
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn load(args: &Args, database: &Database, context: &Context) -> Result<IngestSummary> {
+async fn load(args: &Args, database: &Database, context: &Context) -> Result<Done> {
     if database.is_private() {
         migrate(&database.store).await?;
     } else {
@@ -71,15 +92,32 @@ async fn load(args: &Args, database: &Database, context: &Context) -> Result<Ing
         // Nobody listens any more once all is done.
         let _ = stop.send(true);
     });
+    let mut done = Done::default();
+    if args.retry_dead_letters || !inputs.is_empty() {
+        done.ingest = read(args, database, &inputs, &options, cancel.clone()).await?;
+    }
+    if args.fetch_documents && !done.ingest.interrupted {
+        done.documents = Some(fetch(database, context, options.store_patience, cancel).await?);
+    }
+    Ok(done)
+}
+
+async fn read(
+    args: &Args,
+    database: &Database,
+    inputs: &[Input],
+    options: &IngestOptions,
+    cancel: watch::Receiver<bool>,
+) -> Result<IngestSummary> {
     let progress = Arc::new(Progress::default());
     let bar = bar();
     let (told, summary) = watch::channel(IngestSummary::default());
     let shown = tokio::spawn(show(bar.clone(), Arc::clone(&progress), summary));
     let mut on_event = |event: IngestEvent<'_>| tell(&bar, &told, &event);
     let done = if args.retry_dead_letters {
-        retry_dead_letters(&database.store, &options, &mut on_event, cancel).await
+        retry_dead_letters(&database.store, options, &mut on_event, cancel).await
     } else {
-        ingest(&database.store, &inputs, &options, &progress, &mut on_event, cancel).await
+        ingest(&database.store, inputs, options, &progress, &mut on_event, cancel).await
     };
     shown.abort();
     bar.finish_and_clear();
@@ -88,6 +126,23 @@ async fn load(args: &Args, database: &Database, context: &Context) -> Result<Ing
         Err(error @ IngestError::RejectsIsInput(_)) => Err(UsageError(error.to_string()).into()),
         Err(error) => bail!(error),
     }
+}
+
+/// Fetches what the queue of documents holds.
+async fn fetch(
+    database: &Database,
+    context: &Context,
+    store_patience: Duration,
+    cancel: watch::Receiver<bool>,
+) -> Result<FetchSummary> {
+    let fetcher = Fetcher::new(
+        database.store.clone(),
+        &context.config.documents,
+        Arc::new(OffsetDateTime::now_utc),
+        StdRng::from_os_rng(),
+        store_patience,
+    )?;
+    Ok(fetcher.run(FetchEnd::Drained, cancel).await?)
 }
 
 /// Moves the bar, or logs a line from time to time.
@@ -157,7 +212,7 @@ fn summary_text(summary: &IngestSummary, retried: bool) -> String {
         text.push_str("what was not decoded is kept: vitrine ingest --retry-dead-letters tries it again\n");
     }
     if summary.failed_files > 0 {
-        text.push_str(&format!("files not read to their end: {}\n", summary.failed_files));
+        let _ = writeln!(text, "files not read to their end: {}", summary.failed_files);
     }
     if summary.interrupted {
         text.push_str("interrupted: the same command again does the rest\n");
@@ -165,9 +220,31 @@ fn summary_text(summary: &IngestSummary, retried: bool) -> String {
     text
 }
 
+fn documents_text(summary: &FetchSummary) -> String {
+    let FetchSummary { fetched, failed, given_up, unnamed, remade, interrupted } = summary;
+    let mut text = format!(
+        "documents: {fetched} fetched, {failed} tries failed, {given_up} given up, {unnamed} no longer named; {remade} \
+         assets made anew\n"
+    );
+    if *interrupted {
+        text.push_str("interrupted: vitrine ingest --fetch-documents does the rest\n");
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_summary_says_what_became_of_the_documents() {
+        let summary =
+            FetchSummary { fetched: 3, failed: 2, given_up: 1, remade: 7, ..FetchSummary::default() };
+        let text = documents_text(&summary);
+        assert!(text.starts_with("documents: 3 fetched, 2 tries failed, 1 given up"), "{text}");
+        assert!(text.contains("7 assets") && !text.contains("interrupted"), "{text}");
+        assert!(documents_text(&FetchSummary { interrupted: true, ..summary }).contains("interrupted"));
+    }
 
     #[test]
     fn a_summary_says_what_became_of_the_lines() {

@@ -28,6 +28,7 @@ pub(super) fn check(
 ) -> Result<(), ConfigError> {
     let mut checks = Checks { places, problems: Vec::new() };
     checks.numbers(config);
+    checks.documents(config);
     checks.texts(config, tiers);
     if checks.problems.is_empty() { Ok(()) } else { Err(ConfigError::Bounds(checks.problems)) }
 }
@@ -79,6 +80,32 @@ impl Checks<'_> {
         self.range("ingest.writers_max", ingest.writers_max as u64, writers);
         self.range("ingest.line_bytes_max", ingest.line_bytes_max as u64, 1_024..=GIB);
         self.range("ingest.retry_max_seconds", ingest.retry_max_seconds, 0..=DAY_MS / 1_000);
+    }
+
+    fn documents(&mut self, config: &Config) {
+        let documents = &config.documents;
+        self.range("documents.fetches_max", documents.fetches_max.into(), 1..=10_000);
+        self.range("documents.fetches_per_host_max", documents.fetches_per_host_max.into(), 1..=10_000);
+        self.range("documents.document_bytes_max", documents.document_bytes_max as u64, 1_024..=GIB / 16);
+        self.range("documents.connect_timeout_ms", documents.connect_timeout_ms, 1..=DAY_MS);
+        self.range("documents.fetch_timeout_ms", documents.fetch_timeout_ms, 1..=DAY_MS);
+        self.range("documents.redirects_max", documents.redirects_max.into(), 0..=100);
+        self.range("documents.attempts_max", documents.attempts_max.into(), 1..=1_000);
+        self.range("documents.retry_min_ms", documents.retry_min_ms, 1..=DAY_MS);
+        self.range("documents.retry_max_seconds", documents.retry_max_seconds, 1..=30 * DAY_MS / 1_000);
+        self.range("documents.drain_wait_seconds", documents.drain_wait_seconds, 0..=DAY_MS / 1_000);
+        self.range("documents.remake_assets_max", documents.remake_assets_max.into(), 1..=100_000);
+        for (key, gateways) in [
+            ("documents.ipfs_gateways", &documents.ipfs_gateways),
+            ("documents.arweave_gateways", &documents.arweave_gateways),
+        ] {
+            for gateway in gateways {
+                if gateway.is_empty() {
+                    self.problem(key, gateway, "http(s):// URLs");
+                }
+                self.url(key, gateway);
+            }
+        }
     }
 
     fn texts(&mut self, config: &Config, tiers: &Tiers) {

@@ -76,7 +76,7 @@ fn the_example_holds_every_key_at_its_default() {
     assert_eq!(format!("{:?}", loaded.config), format!("{:?}", Config::default()));
 
     let example: Table = EXAMPLE.parse().unwrap();
-    let sections: [(&str, Vec<&str>); 14] = [
+    let sections: [(&str, Vec<&str>); 16] = [
         ("database", fields::<DatabaseSettings>()),
         ("cache", fields::<CacheSettings>()),
         ("server", fields::<ServerSettings>()),
@@ -90,6 +90,8 @@ fn the_example_holds_every_key_at_its_default() {
         ("upstream", fields::<UpstreamSettings>()),
         ("log", fields::<LogSettings>()),
         ("import", fields::<ImportSettings>()),
+        ("ingest", fields::<IngestSettings>()),
+        ("documents", fields::<DocumentSettings>()),
         ("tiers", fields::<TiersFile>()),
     ];
     assert_eq!(sections.iter().map(|(name, _)| *name).collect::<Vec<_>>(), fields::<Config>());

@@ -18,7 +18,8 @@ use sqlx::postgres::PgConnection;
 use vitrine_model::{ListKey, Pubkey};
 
 pub use letters::StoredLetter;
-pub(crate) use sources::{read as read_sources, statements};
+pub(crate) use sources::read as read_sources;
+pub use sources::statements;
 
 use super::{Owned, Written, documents};
 use crate::chain::{AssetSources, ChainBatch, Compose, Composed, Document};
