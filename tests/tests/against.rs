@@ -37,7 +37,7 @@ impl Site {
         let first = Vitrine::new(&["verify", "--against", &theirs, "--url", &self.server.base])
             .on(&self.database)
             .env("VITRINE_KEY", &self.key);
-        arguments.iter().fold(first, |vitrine, argument| vitrine.arg(argument)).output()
+        arguments.iter().fold(first, Vitrine::arg).output()
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) enum Command {
     ///
     /// It reads everything and changes nothing. Faults make it fail; changes of trees that were never seen are warnings.
     /// With --against, random questions are put to both servers, and an answer that differs makes it fail.
-    Verify(verify::Args),
+    Verify(Box<verify::Args>),
     /// Create, list and revoke API keys
     Keys(keys::Args),
     /// Print or check the configuration

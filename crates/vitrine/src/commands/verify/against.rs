@@ -100,7 +100,12 @@ fn finding_text(finding: &Finding) -> String {
         let _ = writeln!(text, "  {reason}");
     }
     for Difference { path, ours, theirs } in differences.iter().take(DIFFERENCES_SHOWN_MAX) {
-        let _ = writeln!(text, "  {path}\n    ours   {}\n    theirs {}", value(ours), value(theirs));
+        let _ = writeln!(
+            text,
+            "  {path}\n    ours   {}\n    theirs {}",
+            value(ours.as_ref()),
+            value(theirs.as_ref())
+        );
     }
     if differences.len() > DIFFERENCES_SHOWN_MAX {
         let _ = writeln!(text, "  and {} more", differences.len() - DIFFERENCES_SHOWN_MAX);
@@ -112,7 +117,7 @@ fn compact(params: &Map<String, Value>) -> String {
     Value::Object(params.clone()).to_string()
 }
 
-fn value(value: &Option<Value>) -> String {
+fn value(value: Option<&Value>) -> String {
     let Some(value) = value else { return "nothing".to_owned() };
     let text = value.to_string();
     match text.char_indices().nth(VALUE_CHARS_MAX) {
