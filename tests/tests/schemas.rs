@@ -11,11 +11,19 @@ use vitrine_compare::{Known, METHODS, Question, Questions};
 use vitrine_tests::client::make_key;
 use vitrine_tests::{Client, Database, Server, Vitrine, chain};
 
-/// How many questions are asked, random but always the same.
-const QUESTIONS: usize = 1_500;
+/// How many questions are asked with each method, random but always the same.
+const QUESTIONS: usize = 120;
 
-/// Where we leave the document: a method or `*`, the end of a place in the result, and why.
-const EXCEPTIONS: [(&str, &str, &str); 0] = [];
+/// What is answered about few assets alone.
+const OF_THE_CHAIN: [&str; 5] =
+    ["getAssetProof", "getAssetProofs", "getAssetSignatures", "getTokenAccounts", "getNftEditions"];
+
+/// Where we leave the document: the end of a place in the result, what is said of it, and why.
+const EXCEPTIONS: [(&str, &str, &str); 1] = [(
+    "/token_info",
+    "\"token_program\" is a required property",
+    "an imported asset keeps the token_info that it came with, and not every server names the program",
+)];
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -72,17 +80,22 @@ async fn every_result_is_as_its_schema_says() {
     store.close().await;
     let server = Server::start(&database, &[]);
     let client = server.client();
-    let known = Known::of(&assets);
+    let on_chain = std::fs::read_to_string(folder("clients/chain.json")).unwrap();
+    let (all, few) = (Known::of(&assets), Known::of(&named_in(&on_chain, &assets)));
+    let questions = METHODS.into_iter().flat_map(|method| {
+        let known = if OF_THE_CHAIN.contains(&method) { &few } else { &all };
+        Questions::new(known, vec![method], 1).take(QUESTIONS)
+    });
     let (mut full, mut used) = (BTreeMap::from(METHODS.map(|method| (method, 0))), BTreeSet::new());
     let mut problems = BTreeSet::new();
-    for question in Questions::new(&known, METHODS.to_vec(), 1).take(QUESTIONS) {
+    for question in questions {
         let Some(result) = result(&client, &key, &question).await else { continue };
         *full.get_mut(question.method).unwrap() += usize::from(is_full(&result));
         for error in schemas[question.method].iter_errors(&result) {
             let place = error.instance_path().to_string();
-            let exception = EXCEPTIONS.iter().position(|(method, end, _)| {
-                (*method == "*" || *method == question.method) && place.ends_with(end)
-            });
+            let exception = EXCEPTIONS
+                .iter()
+                .position(|(end, said, _)| place.ends_with(end) && error.to_string() == *said);
             match exception {
                 Some(exception) => drop(used.insert(exception)),
                 None => drop(problems.insert(format!("{} {}: {error}", question.method, pattern(&place)))),
@@ -94,6 +107,11 @@ async fn every_result_is_as_its_schema_says() {
     assert!(full.values().all(|count| *count > 0), "nothing was told by some method: {full:?}");
     let unused: Vec<_> = EXCEPTIONS.iter().enumerate().filter(|(place, _)| !used.contains(place)).collect();
     assert!(unused.is_empty(), "exceptions that are none any more: {unused:?}");
+}
+
+/// The assets whose ids stand in a text.
+fn named_in(text: &str, assets: &[Value]) -> Vec<Value> {
+    assets.iter().filter(|asset| text.contains(asset["id"].as_str().unwrap())).cloned().collect()
 }
 
 /// A place without the numbers of elements, so that the same fault counts once.

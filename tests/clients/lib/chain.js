@@ -17,11 +17,10 @@ export const leaves = assets.filter((asset) => tree.changes.some((change) => cha
 /** The one that changed after it was minted. */
 export const moved = assets.find((asset) => asset.id === tree.changes.at(-1).asset);
 
-/** Its signatures with what they did, the newest first. Each is one byte 64 times. */
+/** Its signatures with what they did, the oldest first. Each is one byte 64 times. */
 export const signatures = tree.changes
   .filter((change) => change.asset === moved.id)
-  .map((change) => [base58.deserialize(new Uint8Array(64).fill(change.signature))[0], change.instruction])
-  .reverse();
+  .map((change) => [base58.deserialize(new Uint8Array(64).fill(change.signature))[0], change.instruction]);
 
 /** The master edition. */
 export const [master] = described.master_editions;

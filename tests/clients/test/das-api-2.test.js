@@ -92,8 +92,8 @@ test('getAssetSignatures', async () => {
   const byId = await chain.walk((paging) => rpc.getAssetSignatures({ assetId, ...paging }), 'items');
   assert.deepEqual(byId, chain.signatures);
   const leaf = { tree: publicKey(chain.moved.compression.tree), leaf_index: chain.moved.compression.leaf_id };
-  const ascending = (paging) => rpc.getAssetSignatures({ ...leaf, sort_direction: 'asc', ...paging });
-  assert.deepEqual(await chain.walk(ascending, 'items'), [...chain.signatures].reverse());
+  const newestFirst = (paging) => rpc.getAssetSignatures({ ...leaf, sort_direction: 'desc', ...paging });
+  assert.deepEqual(await chain.walk(newestFirst, 'items'), [...chain.signatures].reverse());
 });
 
 test('getTokenAccounts', async () => {

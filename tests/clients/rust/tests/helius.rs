@@ -327,7 +327,6 @@ async fn get_signatures_for_asset() {
     let found = client().rpc().get_signatures_for_asset(asked).await.unwrap();
     let expected: Vec<(String, String)> = changes
         .iter()
-        .rev()
         .filter(|change| change["asset"] == json!(moved))
         .map(|change| {
             let byte = u8::try_from(change["signature"].as_u64().unwrap()).unwrap();
