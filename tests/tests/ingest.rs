@@ -39,7 +39,7 @@ impl World {
     }
 
     fn ingest(&self, lines: &[Value]) -> Done {
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let text: String = lines.iter().flat_map(|line| [line.to_string(), "\n".to_owned()]).collect();
         self.ingest_text(&text, &[])
     }
 

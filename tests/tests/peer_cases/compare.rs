@@ -2,8 +2,11 @@
 
 use serde_json::Value;
 
+/// Whether a value may be there.
+type May = fn(&Value) -> bool;
+
 /// Keys that only our answer has: what they may be.
-const EXTRA: [(&str, fn(&Value) -> bool); 7] = [
+const EXTRA: [(&str, May); 7] = [
     ("last_indexed_slot", |_| true),
     ("grand_total", |_| true),
     ("cursor", |_| true),
