@@ -9,7 +9,7 @@
 mod grove;
 mod history;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::future::Future;
 use std::ops::Range;
@@ -74,6 +74,7 @@ async fn any_delivery_ends_as_a_clean_run() {
     let (clean, crashed) = (Database::new().await, Database::new().await);
     let mut seed = first;
     let mut crashes = 0;
+    let mut filled = BTreeSet::new();
     while seed < last {
         let round = seed..(seed + ROUND).min(last);
         // A store remembers lists, which are deleted behind each round.
@@ -84,7 +85,7 @@ async fn any_delivery_ends_as_a_clean_run() {
                 tokio::join!(in_order(&stores.0, &history), at_random(&crashed, seed, &history));
             crashes += faults;
         }
-        compare(&clean, &crashed, &format!("{round:?}")).await;
+        compare(&clean, &crashed, &format!("{round:?}"), &mut filled).await;
         for store in [&stores.0, &stores.1] {
             nothing_is_wrong(store, &format!("{round:?}")).await;
         }
@@ -94,6 +95,8 @@ async fn any_delivery_ends_as_a_clean_run() {
         stores.1.close().await;
         seed = round.end;
     }
+    // Few leaves become tokens: not those of every history.
+    assert!(histories < 500 || filled.len() == TABLES.len(), "only {filled:?} hold anything");
     // Of a dozen batches of some histories a few are cut off: a run without any has not tested it.
     assert!(crashes >= histories / TOGETHER, "{crashes} faults in {histories} histories");
 }
@@ -200,11 +203,12 @@ async fn rows(connection: &mut PgConnection, statement: &'static str) -> BTreeMa
     rows
 }
 
-async fn compare(clean: &Database, crashed: &Database, seeds: &str) {
+/// Compares table by table, and adds those that hold something to `filled`.
+async fn compare(clean: &Database, crashed: &Database, seeds: &str, filled: &mut BTreeSet<&str>) {
     let (mut clean, mut crashed) = (clean.connect().await, crashed.connect().await);
     for (table, statement) in TABLES {
         let (expected, found) = (rows(&mut clean, statement).await, rows(&mut crashed, statement).await);
-        assert!(!expected.is_empty(), "seeds {seeds}: nothing in {table}");
+        filled.extend((!expected.is_empty()).then_some(table));
         let only = |of: &BTreeMap<String, u32>, other: &BTreeMap<String, u32>| {
             of.iter().find(|(row, times)| other.get(*row) != Some(*times)).map(|(row, _)| row.clone())
         };
