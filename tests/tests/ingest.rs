@@ -39,13 +39,13 @@ impl World {
     }
 
     fn ingest(&self, lines: &[Value]) -> Done {
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let text: String = lines.iter().flat_map(|line| [line.to_string(), "\n".to_owned()]).collect();
         self.ingest_text(&text, &[])
     }
 
     fn ingest_text(&self, text: &str, arguments: &[&str]) -> Done {
         let command = Vitrine::new(&["ingest", "-"]).on(&self.database);
-        let command = arguments.iter().fold(command, |command, argument| command.arg(argument));
+        let command = arguments.iter().fold(command, Vitrine::arg);
         Done::of(command.output_with(text.as_bytes()))
     }
 

@@ -68,10 +68,10 @@ impl<'a> Questions<'a> {
         match method {
             "getAsset" | "getAssetProof" => drop(params.insert("id".to_owned(), self.id(asset))),
             "getAssets" | "getAssetProofs" => drop(params.insert("ids".to_owned(), self.ids())),
+            "getAssetsByGroup" | "getGrouping" => self.group(asset, &mut params)?,
             "getAssetsByOwner" => {
                 params.insert("ownerAddress".to_owned(), asset.owner.clone()?.into());
             }
-            "getGrouping" | "getAssetsByGroup" => self.group(asset, &mut params)?,
             "getAssetsByCreator" => {
                 let creator = asset.creators.choose(&mut self.rng)?;
                 params.insert("creatorAddress".to_owned(), creator.clone().into());
