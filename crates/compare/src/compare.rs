@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// What every server knows of its own index alone, wherever it stands.
 const OF_THE_INDEX: &str = "last_indexed_slot";
@@ -46,10 +46,16 @@ fn compare(ours: &Value, theirs: &Value, at: &str, found: &mut Vec<Difference>) 
         (Value::Object(ours), Value::Object(theirs)) => compare_objects(ours, theirs, at, found),
         (Value::Array(ours), Value::Array(theirs)) => compare_arrays(ours, theirs, at, found),
         (Value::String(_), Value::String(_)) if at == OPAQUE => {}
-        (Value::Number(one), Value::Number(other)) if one == other || one.as_f64() == other.as_f64() => {}
+        (Value::Number(one), Value::Number(other)) if are_equal(one, other) => {}
         _ if ours == theirs => {}
         _ => push(found, at, Some(ours), Some(theirs)),
     }
+}
+
+/// A fraction may be written as a whole number. Two whole numbers are compared as such: above 2^53 neighbours are the same
+/// fraction.
+fn are_equal(one: &Number, other: &Number) -> bool {
+    one == other || ((one.is_f64() || other.is_f64()) && one.as_f64() == other.as_f64())
 }
 
 fn compare_objects(
@@ -122,6 +128,15 @@ mod tests {
         assert_eq!(paths(&ours, &none), ["/result/cursor"]);
         let elsewhere = json!({ "result": { "content": { "cursor": "x" } } });
         assert_eq!(paths(&elsewhere, &json!({ "result": { "content": { "cursor": "y" } } })).len(), 1);
+    }
+
+    #[test]
+    fn large_whole_numbers_are_not_rounded() {
+        let amount = |amount: u64| json!({ "result": { "amount": amount } });
+        let next = (1_u64 << 53) + 1;
+        assert_eq!(differences(&amount(next), &amount(next - 1)).len(), 1);
+        assert!(differences(&amount(next), &amount(next)).is_empty());
+        assert!(differences(&json!({ "result": 2 }), &json!({ "result": 2.0 })).is_empty());
     }
 
     #[test]

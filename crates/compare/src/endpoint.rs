@@ -54,7 +54,13 @@ impl Endpoint {
         }
         // Fails where another part of the process has chosen one already: that one does as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().timeout(timeout).build().map_err(AskError::Client)?;
+        let http = reqwest::Client::builder()
+            .timeout(timeout)
+            // The URL may hold a key: it goes to nobody else.
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .build()
+            .map_err(AskError::Client)?;
         Ok(Self { http, url })
     }
 

@@ -193,7 +193,9 @@ impl Client {
 
     /// Reads a body, as many bytes as a document may have and no more, whatever its length claims to be.
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
-        let packed = match response.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        // Its case means nothing (RFC 9110, section 8.4.1).
+        let encoding = response.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
+        let packed = match encoding.map(<[u8]>::to_ascii_lowercase).as_deref() {
             None | Some(b"" | b"identity") => false,
             Some(b"gzip" | b"x-gzip") => true,
             Some(_) => return Err(Failure::Encoding),

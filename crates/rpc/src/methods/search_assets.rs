@@ -83,9 +83,6 @@ fn parse(context: &Context<'_>) -> Result<(Filter, ListParams), InvalidParams> {
     if params.options.show_native_balance && filter.conditions.owner.is_none() {
         return Err(InvalidParams::rule("ownerAddress", NOBODYS_BALANCE));
     }
-    if matches!(params.start(), Start::Offset(offset) if offset > OFFSET_MAX) {
-        return Err(InvalidParams::rule("page", TOO_FAR));
-    }
     Ok((filter, params))
 }
 
@@ -107,6 +104,9 @@ pub(super) async fn answer(
     filter: Filter,
     params: &ListParams,
 ) -> Result<Answer, CallError> {
+    if matches!(params.start(), Start::Offset(offset) if offset > OFFSET_MAX) {
+        return Err(InvalidParams::rule("page", TOO_FAR).into());
+    }
     let plan = SearchPlan {
         filter,
         sort: params.sort,

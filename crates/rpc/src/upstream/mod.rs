@@ -170,7 +170,9 @@ impl Upstream {
             return Err(Trouble::Status(status));
         }
         let ends_at = began + self.answer_timeout;
-        let reply = self.read(response, permit, &ask, ends_at).await?;
+        let read = self.read(response, permit, &ask, ends_at).await;
+        self.note(began, &read);
+        let reply = read?;
         match &reply {
             // Nodes and providers do answer errors of JSON-RPC with such statuses; a result with one is odd.
             Reply::Result(_) | Reply::Passing(_) if !status.is_success() => Err(Trouble::Status(status)),
@@ -202,7 +204,7 @@ impl Upstream {
             Ok(Ok(response)) => {
                 if is_gateway_failure(response.status()) {
                     self.breaker.failed(began.into_std(), now.into_std());
-                } else {
+                } else if is_ours_to_solve(response.status()) {
                     self.breaker.answered(now.into_std());
                 }
                 Ok(response)
@@ -214,12 +216,26 @@ impl Upstream {
                 Err(Trouble::Unreachable(cause))
             }
             Err(_) => {
-                // A call near the deadline of its client was not given the time to tell.
-                if now - began >= self.timeout.min(self.balance_timeout) / 2 {
-                    self.breaker.failed(began.into_std(), now.into_std());
-                }
+                self.note_silence(began, now);
                 Err(Trouble::Silent)
             }
+        }
+    }
+
+    /// Tells the breaker what became of an answer that began well: a head alone is none.
+    fn note(&self, began: Instant, read: &Result<Reply, Trouble>) {
+        let now = Instant::now();
+        match read {
+            Ok(_) | Err(Trouble::TooLarge) => self.breaker.answered(now.into_std()),
+            Err(Trouble::Silent) => self.note_silence(began, now),
+            Err(_) => self.breaker.failed(began.into_std(), now.into_std()),
+        }
+    }
+
+    /// A call near the deadline of its client was not given the time to tell.
+    fn note_silence(&self, began: Instant, now: Instant) {
+        if now - began >= self.timeout.min(self.balance_timeout) / 2 {
+            self.breaker.failed(began.into_std(), now.into_std());
         }
     }
 

@@ -64,7 +64,7 @@ impl Store {
             HashMap::new()
         };
         // What is left to do needs no database.
-        drop(connection);
+        connection.done();
         members.encode(&self.bodies).await;
         in_order(plan, slot, &members, &metadata)
     }

@@ -146,8 +146,8 @@ pub(super) fn leads(filter: &Filter, lists: &Lists) -> Vec<Lead> {
     }
     if filter.holdings.is_some() {
         let names = single(conditions).into_iter().filter(|name| name.kind == ListKind::Owner);
-        let owned = names.flat_map(|name| lists.of(&name, Some(true))).map(|list| list.id).collect();
-        return vec![Lead { lists: owned, ..Lead::far(Driver::Held) }];
+        let owned: Vec<List> = names.flat_map(|name| lists.of(&name, Some(true))).collect();
+        return vec![Lead::new(Driver::Held, &owned)];
     }
     let mut named = lists.conditions(conditions);
     if named.iter().any(Vec::is_empty) {
@@ -305,8 +305,8 @@ mod tests {
     fn a_holder_needs_no_list() {
         let owner = Conditions { owner: Some(key(1)), ..Conditions::default() };
         let filter = Filter { holdings: Some(Holdings { zero: false }), ..all(owner) };
-        assert_eq!(leads_of(&filter, &[None]), [Lead::far(Driver::Held)]);
-        let lead = Lead { lists: vec![1], ..Lead::far(Driver::Held) };
+        assert_eq!(leads_of(&filter, &[None]), [Lead::new(Driver::Held, &[])]);
+        let lead = Lead { lists: vec![1], total: 5, ..Lead::new(Driver::Held, &[]) };
         assert_eq!(leads_of(&filter, &[Some(5)]), [lead]);
     }
 }

@@ -39,16 +39,16 @@ pub(crate) struct Args {
     #[arg(long, requires = "against", value_name = "N")]
     seed: Option<u64>,
     /// How many questions are asked
-    #[arg(long, value_name = "N", default_value_t = 500)]
+    #[arg(long, requires = "against", value_name = "N", default_value_t = 500)]
     questions: usize,
     /// Ask with these methods only, separated by commas
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = PossibleValuesParser::new(METHODS))]
+    #[arg(long, requires = "against", value_name = "NAMES", value_delimiter = ',', value_parser = PossibleValuesParser::new(METHODS))]
     methods: Vec<String>,
     /// Questions asked at a time
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, requires = "against", value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     concurrency: u16,
     /// How long a server may take over an answer
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, requires = "against", value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout_seconds: u64,
 }
 
