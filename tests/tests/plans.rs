@@ -5,7 +5,8 @@
 use serde_json::Value;
 use vitrine_model::Pubkey;
 use vitrine_store::{
-    READ_SESSION, asset_statements, chain_statements, source_statements, statements, verify_statements,
+    READ_SESSION, asset_statements, chain_statements, sample_statement, source_statements, statements,
+    verify_statements,
 };
 use vitrine_tests::assets::{self, pubkey};
 use vitrine_tests::explain::{explain, hex, whole};
@@ -46,6 +47,8 @@ fn golden_sql() {
     for (name, sql) in asset_statements() {
         insta::assert_snapshot!(name, sql);
     }
+    let (name, sql) = sample_statement();
+    insta::assert_snapshot!(name, sql);
     let others = [verify_statements(), chain_statements(), source_statements()];
     for (name, sql) in others.into_iter().flatten() {
         insta::assert_snapshot!(name, sql);
@@ -78,6 +81,28 @@ async fn assets_are_read_by_their_primary_key_and_no_others() {
         }
         assert_eq!(rows, 500, "{name}: {plan:#}");
     }
+}
+
+#[tokio::test]
+async fn a_sample_reads_a_key_for_each_place() {
+    let database = Database::new().await;
+    seed(&database).await;
+    let mut connection = database.connect().await;
+    sqlx::raw_sql(READ_SESSION).execute(&mut connection).await.unwrap();
+    let (name, sql) = sample_statement();
+    let places: Vec<String> = (20_000..20_100).map(|number| hex(pubkey(number))).collect();
+    let plan = explain(&mut connection, sql, &format!("ARRAY[{}]", places.join(", "))).await;
+    let (mut rows, mut nodes) = (0, vec![&plan]);
+    while let Some(node) = nodes.pop() {
+        if node["Relation Name"] == "asset" {
+            let kind = (node["Node Type"].as_str().unwrap(), node["Index Name"].as_str().unwrap());
+            assert_eq!(kind, ("Index Only Scan", "asset_pkey"), "{name}: {plan:#}");
+            rows += whole(&node["Actual Rows"]) * whole(&node["Actual Loops"]);
+        }
+        nodes.extend(node["Plans"].as_array().into_iter().flatten());
+    }
+    // Behind the last id there is nothing.
+    assert!((90..=100).contains(&rows), "{rows} rows: {plan:#}");
 }
 
 #[tokio::test]

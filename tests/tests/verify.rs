@@ -28,7 +28,7 @@ fn specs() -> Vec<AssetSpec> {
         slot_created: number,
         slot_updated: number + 5,
         collection: Some((pubkey(1 << 40), !number.is_multiple_of(7))),
-        authority: Some(pubkey(2 << 40 | number % 3)),
+        authority: Some(pubkey((2 << 40) | (number % 3))),
         creator: Some((pubkey(3 << 40), number.is_multiple_of(2))),
         burnt: number.is_multiple_of(11),
         compressed: number.is_multiple_of(5),

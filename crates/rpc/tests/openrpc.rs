@@ -328,7 +328,7 @@ fn results_of_examples_with_items_of_their_own_are_as_their_schema_has_them() {
             if let Some(value) = schema.get("additionalProperties") {
                 let values = result.as_object().unwrap().values().filter(|value| !value.is_null());
                 values.for_each(|object| {
-                    assert_members(&document, &value["oneOf"][0], object, &example["name"])
+                    assert_members(&document, &value["oneOf"][0], object, &example["name"]);
                 });
                 continue;
             }

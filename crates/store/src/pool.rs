@@ -30,7 +30,7 @@ pub const READ_SESSION: &str = "SET default_transaction_read_only = on; \
 
 /// What every write session sets once. A batch names its rows by their keys, thousands of them: each is found through
 /// an index, whatever the planner may guess of a table that was empty a minute ago.
-const WRITE_SESSION: &str = "SET jit = off; \
+pub const WRITE_SESSION: &str = "SET jit = off; \
     SET max_parallel_workers_per_gather = 0; \
     SET enable_seqscan = off; \
     SET enable_bitmapscan = off; \

@@ -19,7 +19,7 @@ impl Store {
     /// Reads the status: three single rows, one round trip.
     pub async fn status(&self) -> Result<Status, StoreError> {
         let row = sqlx::query(
-            "SELECT coalesce((SELECT min(slot) FROM watermark), 0),
+            "SELECT coalesce((SELECT slot FROM watermark ORDER BY slot LIMIT 1), 0),
                     coalesce((SELECT value FROM counter WHERE name = 'assets'), 0),
                     (SELECT count(*) FROM _sqlx_migrations WHERE success)",
         )

@@ -80,6 +80,8 @@ mod tests {
             "config example",
             "config example --tiers",
             "config check --config c.toml",
+            "verify --against https://das.example/ --against-key k --url http://127.0.0.1:1/ --key k --seed 7 --questions 9",
+            "verify --against http://127.0.0.1:1/ --tolerate f --methods getAsset,searchAssets --concurrency 2",
             "healthcheck",
         ] {
             let words = ["vitrine"].into_iter().chain(line.split(' '));
@@ -99,6 +101,10 @@ mod tests {
             "keys revoke x",
             "serve --listen nowhere",
             "up --smaple",
+            "verify --against nowhere",
+            "verify --against http://127.0.0.1:1/ --methods getBalance",
+            "verify --against http://127.0.0.1:1/ --json",
+            "verify --seed 7",
         ] {
             let words = ["vitrine"].into_iter().chain(line.split_whitespace());
             let error = Cli::try_parse_from(words).expect_err(line);

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dasApi } from 'das-api-1';
 import { publicKey } from '@metaplex-foundation/umi';
+import * as chain from '../lib/chain.js';
 import * as known from '../lib/known.js';
 import { plain, walk } from '../lib/lists.js';
 import { umiWith } from '../lib/umi.js';
@@ -49,4 +50,29 @@ test('getAssetsByCreator', async () => {
     const read = (paging) => rpc.getAssetsByCreator({ creator: publicKey(address), onlyVerified, ...paging });
     await walk(read, known.createdBy(address, onlyVerified), ways);
   }
+});
+
+test('getAssetProof', async () => {
+  for (const asset of chain.leaves) {
+    chain.isProof(await rpc.getAssetProof(publicKey(asset.id)), asset);
+  }
+});
+
+test('getAssetProofs', async () => {
+  const ids = chain.leaves.map(({ id }) => publicKey(id));
+  const found = await rpc.getAssetProofs([...ids, publicKey(known.unknownId)]);
+  assert.equal(found[known.unknownId], null);
+  for (const asset of chain.leaves) chain.isProof(found[asset.id], asset);
+});
+
+test('searchAssets', async () => {
+  const grouping = ['collection', known.collection];
+  const inCollection = known.inGroup(known.collection);
+  await walk((paging) => rpc.searchAssets({ grouping, ...paging }), inCollection, ways);
+  const owner = publicKey(known.owner);
+  const { items } = await rpc.searchAssets({ owner, compressed: true });
+  const isMember = (asset) => known.ownedBy(known.owner)(asset) && asset.compression.compressed;
+  assert.deepEqual(items, known.list(isMember).map(known.shown));
+  const nobody = await rpc.searchAssets({ owner: publicKey(known.unknownId) });
+  assert.deepEqual(nobody.items, []);
 });

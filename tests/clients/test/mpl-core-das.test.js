@@ -40,3 +40,29 @@ test('getCollection', async () => {
   assert.equal(collection.royalties.basisPoints, 250);
   assert.deepEqual(collection.royalties.creators, [{ address: known.creator, percentage: 100 }]);
 });
+
+test('lists', async () => {
+  const isCore = (asset) => asset.interface === 'MplCoreAsset';
+  const owner = ofCore[0].ownership.owner;
+  for (const [read, isMember] of [
+    [() => das.getAssetsByCollection(umi, { collection: publicKey(known.coreCollection), skipDerivePlugins: true }), isCore],
+    [
+      () => das.getAssetsByOwner(umi, { owner: publicKey(owner), skipDerivePlugins: true }),
+      (asset) => isCore(asset) && known.ownedBy(owner)(asset),
+    ],
+    [() => das.getAssetsByAuthority(umi, { authority: publicKey(known.authority), skipDerivePlugins: true }), isCore],
+    [() => das.searchAssets(umi, { owner: publicKey(owner), skipDerivePlugins: true }),
+      (asset) => isCore(asset) && known.ownedBy(owner)(asset)],
+  ]) {
+    const found = await read();
+    const expected = known.list(isMember);
+    assert.equal(found.length, expected.length);
+    expected.forEach((asset, place) => isCoreAsset(found[place], asset));
+  }
+});
+
+test('collections of an update authority', async () => {
+  const updateAuthority = publicKey(known.authority);
+  const found = await das.getCollectionsByUpdateAuthority(umi, { updateAuthority });
+  assert.deepEqual(found.map((collection) => collection.publicKey), [known.coreCollection]);
+});

@@ -2,8 +2,11 @@
 
 use serde_json::Value;
 
+/// What a value may be.
+type Allowed = fn(&Value) -> bool;
+
 /// Keys that only our answer has: what they may be.
-const EXTRA: [(&str, fn(&Value) -> bool); 7] = [
+const EXTRA: [(&str, Allowed); 7] = [
     ("last_indexed_slot", |_| true),
     ("grand_total", |_| true),
     ("cursor", |_| true),

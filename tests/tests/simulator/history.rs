@@ -247,25 +247,24 @@ impl Maker {
     }
 
     fn fungible(&mut self) {
-        let (mint, mut holders) = match self.fungible.take() {
-            Some(fungible) => fungible,
-            None => {
-                let (mint, authority) = (self.key(), self.person());
-                let metadata = Metadata {
-                    authority,
-                    mint,
-                    name: "Coin".to_owned(),
-                    symbol: "COIN".to_owned(),
-                    uri: self.uri(),
-                    fee: 0,
-                    creators: Vec::new(),
-                    mutable: false,
-                    standard: 2,
-                    collection: None,
-                };
-                self.account(metadata_of(mint), Metadata::PROGRAM, Some(metadata.data()));
-                (mint, Vec::new())
-            }
+        let (mint, mut holders) = if let Some(fungible) = self.fungible.take() {
+            fungible
+        } else {
+            let (mint, authority) = (self.key(), self.person());
+            let metadata = Metadata {
+                authority,
+                mint,
+                name: "Coin".to_owned(),
+                symbol: "COIN".to_owned(),
+                uri: self.uri(),
+                fee: 0,
+                creators: Vec::new(),
+                mutable: false,
+                standard: 2,
+                collection: None,
+            };
+            self.account(metadata_of(mint), Metadata::PROGRAM, Some(metadata.data()));
+            (mint, Vec::new())
         };
         if holders.len() < 3 {
             let account = TokenAccount {

@@ -73,19 +73,17 @@ async fn any_delivery_ends_as_a_clean_run() {
     let last = first + histories;
     let (clean, crashed) = (Database::new().await, Database::new().await);
     let mut seed = first;
-    let mut crashes = 0;
-    let mut filled = BTreeSet::new();
+    let (mut faults, mut filled) = (0, BTreeSet::new());
     while seed < last {
         let round = seed..(seed + ROUND).min(last);
         // A store remembers lists, which are deleted behind each round.
         let stores = (clean.store(), crashed.store());
         for seed in round.clone().step_by(usize::try_from(TOGETHER).unwrap()) {
             let history = interleaved(seed..(seed + TOGETHER).min(round.end));
-            let ((), faults) =
-                tokio::join!(in_order(&stores.0, &history), at_random(&crashed, seed, &history));
-            crashes += faults;
+            let ((), met) = tokio::join!(in_order(&stores.0, &history), at_random(&crashed, seed, &history));
+            faults += met;
         }
-        compare(&clean, &crashed, &format!("{round:?}"), &mut filled).await;
+        filled.extend(compare(&clean, &crashed, &format!("{round:?}")).await);
         for store in [&stores.0, &stores.1] {
             nothing_is_wrong(store, &format!("{round:?}")).await;
         }
@@ -95,10 +93,11 @@ async fn any_delivery_ends_as_a_clean_run() {
         stores.1.close().await;
         seed = round.end;
     }
-    // Few leaves become tokens: not those of every history.
-    assert!(histories < 500 || filled.len() == TABLES.len(), "only {filled:?} hold anything");
     // Of a dozen batches of some histories a few are cut off: a run without any has not tested it.
-    assert!(crashes >= histories / TOGETHER, "{crashes} faults in {histories} histories");
+    assert!(faults >= histories / TOGETHER, "{faults} faults in {histories} histories");
+    // Some events are rare: a few histories may leave a table without a row, a thousand do not.
+    let empty = TABLES.iter().find(|(table, _)| !filled.contains(table));
+    assert!(histories < 1_000 || empty.is_none(), "nothing in {empty:?}");
 }
 
 /// Histories side by side, each in its own order.
@@ -205,12 +204,15 @@ async fn rows(connection: &mut PgConnection, statement: &'static str) -> BTreeMa
     rows
 }
 
-/// Compares table by table, and adds those that hold something to `filled`.
-async fn compare(clean: &Database, crashed: &Database, seeds: &str, filled: &mut BTreeSet<&str>) {
+/// Compares the tables, and says which of them have rows.
+async fn compare(clean: &Database, crashed: &Database, seeds: &str) -> Vec<&'static str> {
     let (mut clean, mut crashed) = (clean.connect().await, crashed.connect().await);
+    let mut filled = Vec::new();
     for (table, statement) in TABLES {
         let (expected, found) = (rows(&mut clean, statement).await, rows(&mut crashed, statement).await);
-        filled.extend((!expected.is_empty()).then_some(table));
+        if !expected.is_empty() {
+            filled.push(table);
+        }
         let only = |of: &BTreeMap<String, u32>, other: &BTreeMap<String, u32>| {
             of.iter().find(|(row, times)| other.get(*row) != Some(*times)).map(|(row, _)| row.clone())
         };
@@ -230,6 +232,7 @@ async fn compare(clean: &Database, crashed: &Database, seeds: &str, filled: &mut
     .await
     .unwrap();
     assert_eq!(unqueued, 0, "seeds {seeds}: documents that nobody will fetch");
+    filled
 }
 
 async fn nothing_is_wrong(store: &Store, seeds: &str) {

@@ -128,7 +128,8 @@ async fn what_breaks_off_at_the_node_breaks_off_at_the_client() {
         raw.send(&post(&world.doors()[0], &[], call(1, "getBlock", json!([how])).as_bytes())).await.unwrap();
         let said = String::from_utf8_lossy(&raw.closed().await).into_owned();
         assert!(start.elapsed() < Duration::from_secs(5), "{how}: {:?}", start.elapsed());
-        assert!(said.starts_with("HTTP/1.1 200 "), "{how}");
+        // What was not yet on its way when the connection was given up is lost with it, in the worst case all.
+        assert!(said.is_empty() || said.starts_with("HTTP/1.1 200 "), "{how}: {said:.200}");
         // The client is not told that this is all.
         assert!(!said.ends_with("0\r\n\r\n"), "{how}");
         until("each is logged", async || world.server.output().matches("getBlock cut").count() == number + 1)

@@ -53,18 +53,15 @@ fn decode(letters: Vec<StoredLetter>) -> Pending {
         let StoredLetter { id, input, .. } = letter;
         let record =
             Record { place: Place { line: 1, item: None }, text: input.into_bytes(), stated_slot: None };
-        match line::read(record) {
-            Ok(told) => {
-                if told.dead_letter.is_none() {
-                    pending.batch.settled.push(id);
-                }
-                pending.push(told);
+        if let Ok(told) = line::read(record) {
+            if told.dead_letter.is_none() {
+                pending.batch.settled.push(id);
             }
+            pending.push(told);
+        } else {
             // No version kept such a line: somebody else has put it there, and there it stays.
-            Err(_) => {
-                pending.push(Told::default());
-                pending.undecoded += 1;
-            }
+            pending.push(Told::default());
+            pending.undecoded += 1;
         }
     }
     debug_assert!(pending.batch.settled.len() as u64 + pending.undecoded == pending.lines);

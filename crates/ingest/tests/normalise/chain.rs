@@ -1,6 +1,6 @@
 //! The chain as the store keeps it, in memory: registers of accounts, sets of events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 use vitrine_ingest::normalise::leaf::TransactionSeen;
@@ -56,7 +56,7 @@ impl Row {
         let AccountContent::Token(account) = &seen.content else { return None };
         let account = TokenAccount::clone(account);
         let holds = account.amount > 0 && !self.closed();
-        holds.then(|| ((*order, address), Holder { address, slot: order.0, account }))
+        holds.then_some(((*order, address), Holder { address, slot: order.0, account }))
     }
 }
 
@@ -162,7 +162,7 @@ impl Chain {
         let Some(composed) = self.compose(id) else { return Value::Null };
         let rendered = &composed.change.rendered;
         let mut out = Vec::new();
-        splice(&rendered.body, &rendered.splices, display, &Default::default(), &mut out).unwrap();
+        splice(&rendered.body, &rendered.splices, display, &HashMap::new(), &mut out).unwrap();
         serde_json::from_slice(&out).unwrap()
     }
 }

@@ -53,7 +53,9 @@ impl Update {
 /// The chain after these updates, in this order.
 pub(crate) fn chain(updates: &[Update]) -> Chain {
     let mut chain = Chain::default();
-    updates.iter().for_each(|update| chain.update(&update.borrowed()));
+    for update in updates {
+        chain.update(&update.borrowed());
+    }
     chain
 }
 

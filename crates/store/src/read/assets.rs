@@ -19,12 +19,12 @@ use crate::{Store, StoreError};
 const NULL: &[u8] = b"null";
 
 /// The watermark, and the ids and versions of the assets that there are: always one row. `$1` the ids.
-const KEYS: &str = "SELECT (SELECT min(slot) FROM watermark) AS slot,
+const KEYS: &str = "SELECT (SELECT slot FROM watermark ORDER BY slot LIMIT 1) AS slot,
        string_agg(asset_id, ''::bytea) AS asset_ids, array_agg(version) AS versions
 FROM asset WHERE asset_id = ANY($1)";
 
 /// The assets that there are, each with the watermark: a row for each. `$1` the ids.
-const ROWS: &str = "SELECT (SELECT min(slot) FROM watermark) AS slot,
+const ROWS: &str = "SELECT (SELECT slot FROM watermark ORDER BY slot LIMIT 1) AS slot,
        asset_id, version, body, splices
 FROM asset WHERE asset_id = ANY($1)";
 

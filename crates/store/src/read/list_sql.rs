@@ -138,7 +138,7 @@ fn compose(shape: Shape) -> String {
 }
 
 /// What stands in front of every answer.
-const HEAD: &str = "\nSELECT (SELECT min(slot) FROM watermark) AS slot,\n       (SELECT total FROM whole) AS total,\n       (SELECT version FROM whole) AS version";
+const HEAD: &str = "\nSELECT (SELECT slot FROM watermark ORDER BY slot LIMIT 1) AS slot,\n       (SELECT total FROM whole) AS total,\n       (SELECT version FROM whole) AS version";
 
 /// The list, and its parts together.
 fn list(shape: Shape) -> String {

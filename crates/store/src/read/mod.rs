@@ -3,7 +3,7 @@
 /// Up to which slot everything is indexed: a subselect, the first column of every answer.
 macro_rules! watermark {
     () => {
-        "(SELECT min(slot) FROM watermark)"
+        "(SELECT slot FROM watermark ORDER BY slot LIMIT 1)"
     };
 }
 
@@ -17,6 +17,7 @@ pub(crate) mod list_sql;
 pub(crate) mod members;
 pub(crate) mod places;
 pub(crate) mod proofs;
+pub(crate) mod sample;
 pub(crate) mod search;
 mod search_sql;
 pub(crate) mod signatures;

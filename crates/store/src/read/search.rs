@@ -62,7 +62,7 @@ impl Store {
         let lists = lists(connection, plan).await?;
         let Some((lead, keys)) = first(connection, plan, &lists).await? else {
             let slot: Option<i64> =
-                sqlx::query_scalar(search_sql::WATERMARK).fetch_one(&mut *connection).await?;
+                sqlx::query_scalar(search_sql::WATERMARK).fetch_optional(&mut *connection).await?;
             transaction.commit().await?;
             lease.done();
             let (items, count) = Items::new(plan.max_bytes).into_parts();

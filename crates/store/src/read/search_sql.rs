@@ -140,7 +140,7 @@ FROM UNNEST($1::smallint[], $2::text[], $3::bytea[]) WITH ORDINALITY AS wanted (
 JOIN asset_list AS list USING (kind, key, value)";
 
 /// The watermark alone, for an answer without items.
-pub(crate) const WATERMARK: &str = "SELECT min(slot) FROM watermark";
+pub(crate) const WATERMARK: &str = "SELECT slot FROM watermark ORDER BY slot LIMIT 1";
 
 static STATEMENTS: LazyLock<HashMap<Shape, &'static str>> =
     LazyLock::new(|| shapes().map(|shape| (shape, &*compose(shape).leak())).collect());
@@ -204,7 +204,7 @@ fn page(driver: Driver, order: Order) -> String {
     let Found { with, gathered, rows } = found(driver, order, true);
     [
         with,
-        "SELECT (SELECT min(slot) FROM watermark) AS slot, ",
+        "SELECT (SELECT slot FROM watermark ORDER BY slot LIMIT 1) AS slot, ",
         gathered,
         " AS gathered,\n       string_agg(page.asset_id, ''::bytea) AS asset_ids, ",
         last,

@@ -1,6 +1,7 @@
 //! `vitrine ingest`.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -211,7 +212,7 @@ fn summary_text(summary: &IngestSummary, retried: bool) -> String {
         text.push_str("what was not decoded is kept: vitrine ingest --retry-dead-letters tries it again\n");
     }
     if summary.failed_files > 0 {
-        text.push_str(&format!("files not read to their end: {}\n", summary.failed_files));
+        let _ = writeln!(text, "files not read to their end: {}", summary.failed_files);
     }
     if summary.interrupted {
         text.push_str("interrupted: the same command again does the rest\n");

@@ -45,10 +45,11 @@ pub(crate) enum Command {
     /// A FILE holds a JSON object a line, {"account": …} or {"transaction": …}, in the encodings of Solana's RPC; it may be
     /// compressed with gzip or zstd. The order of the lines does not matter, and to ingest one twice changes nothing.
     Ingest(ingest::Args),
-    /// Check the database against itself: lists and totals, bodies, trees
+    /// Check the database against itself: lists and totals, bodies, trees; or this server against another one
     ///
     /// It reads everything and changes nothing. Faults make it fail; changes of trees that were never seen are warnings.
-    Verify(verify::Args),
+    /// With --against, random questions are put to both servers, and an answer that differs makes it fail.
+    Verify(Box<verify::Args>),
     /// Create, list and revoke API keys
     Keys(keys::Args),
     /// Print or check the configuration

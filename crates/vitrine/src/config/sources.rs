@@ -12,7 +12,8 @@ use toml::{Table, Value};
 use super::{ConfigError, DEFAULT_FILE, EXAMPLE};
 
 /// Variables of ours that are no settings: flags of commands and switches of the tests have their own.
-const NO_SETTINGS: [&str; 4] = ["VITRINE_CONFIG", "VITRINE_DATA_DIR", "VITRINE_KEY", "VITRINE_PEER_CASES"];
+const NO_SETTINGS: [&str; 5] =
+    ["VITRINE_AGAINST_KEY", "VITRINE_CONFIG", "VITRINE_DATA_DIR", "VITRINE_KEY", "VITRINE_PEER_CASES"];
 
 /// Variables that everybody knows, and their settings. `VITRINE_…` of the same setting comes after them.
 const WELL_KNOWN: [(&str, &str); 3] =
