@@ -66,7 +66,7 @@ mod tests {
                 .collect();
             let expected: [(u64, bool, &[u8]); 3] = [
                 (1, true, b"{\"account\":1}"),
-                (4, false, b"{\"a\":[1,{\"id\":2"),
+                (4, false, b"{\"a\":[1,{\"id\":2}"),
                 // An array is a line as any other here.
                 (5, true, b"[{\"id\":1}]"),
             ];
