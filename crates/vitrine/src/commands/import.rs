@@ -21,6 +21,15 @@ use crate::database::{Database, migrate, require_migrated};
 /// The assets of `vitrine up --sample`, one a line.
 const SAMPLE: &str = include_str!("../../sample/assets.ndjson");
 
+/// The inputs that a command line names. Standard input can be one of them, once.
+pub(super) fn inputs(files: &[OsString]) -> Result<Vec<Input>> {
+    let inputs: Vec<Input> = files.iter().map(|file| Input::from_argument(file)).collect();
+    if inputs.iter().filter(|input| **input == Input::Stdin).count() > 1 {
+        return Err(UsageError("standard input (-) can be read only once".to_owned()).into());
+    }
+    Ok(inputs)
+}
+
 /// How often the bar moves.
 pub(super) const BAR_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -84,18 +93,8 @@ async fn load(args: &Args, database: &Database, context: &Context) -> Result<Sum
         max_record_bytes: settings.record_bytes_max,
         store_patience: Duration::from_secs(settings.retry_max_seconds),
     };
-    let inputs: Vec<Input> = args.files.iter().map(|file| Input::from_argument(file)).collect();
-    if inputs.iter().filter(|input| **input == Input::Stdin).count() > 1 {
-        return Err(UsageError("standard input (-) can be read only once".to_owned()).into());
-    }
-
-    let (stop, cancel) = watch::channel(false);
-    let first_signal = context.signals.first();
-    tokio::spawn(async move {
-        first_signal.await;
-        // Nobody listens any more once the import is done.
-        let _ = stop.send(true);
-    });
+    let inputs = inputs(&args.files)?;
+    let cancel = context.cancelled();
     let progress = Arc::new(Progress::default());
     let bar = bar();
     let (told, summary) = watch::channel(Summary::default());

@@ -17,7 +17,7 @@ use vitrine_ingest::fetch::{FetchEnd, FetchSummary, Fetcher};
 use vitrine_ingest::source::{Input, Progress};
 use vitrine_ingest::{IngestError, IngestEvent, IngestOptions, IngestSummary, ingest, retry_dead_letters};
 
-use super::import::{BAR_INTERVAL, LINE_INTERVAL, bar, rejected_line};
+use super::import::{BAR_INTERVAL, LINE_INTERVAL, bar, inputs, rejected_line};
 use super::{Context, UsageError, print};
 use crate::database::{Database, migrate, require_migrated};
 
@@ -80,18 +80,8 @@ async fn load(args: &Args, database: &Database, context: &Context) -> Result<Don
         max_record_bytes: settings.line_bytes_max,
         store_patience: Duration::from_secs(settings.retry_max_seconds),
     };
-    let inputs: Vec<Input> = args.files.iter().map(|file| Input::from_argument(file)).collect();
-    if inputs.iter().filter(|input| **input == Input::Stdin).count() > 1 {
-        return Err(UsageError("standard input (-) can be read only once".to_owned()).into());
-    }
-
-    let (stop, cancel) = watch::channel(false);
-    let first_signal = context.signals.first();
-    tokio::spawn(async move {
-        first_signal.await;
-        // Nobody listens any more once all is done.
-        let _ = stop.send(true);
-    });
+    let inputs = inputs(&args.files)?;
+    let cancel = context.cancelled();
     let mut done = Done::default();
     if args.retry_dead_letters || !inputs.is_empty() {
         done.ingest = read(args, database, &inputs, &options, cancel.clone()).await?;

@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 use time::OffsetDateTime;
+use tokio::sync::watch;
 use vitrine_cluster::Download;
 use vitrine_rpc::Tiers;
 
@@ -79,6 +80,18 @@ pub(crate) struct Context {
 pub(crate) struct UsageError(pub(crate) String);
 
 impl Context {
+    /// Becomes true with the first signal: for work that ends behind what is under way.
+    fn cancelled(&self) -> watch::Receiver<bool> {
+        let (stop, cancel) = watch::channel(false);
+        let first_signal = self.signals.first();
+        tokio::spawn(async move {
+            first_signal.await;
+            // Nobody listens any more once the work is done.
+            let _ = stop.send(true);
+        });
+        cancel
+    }
+
     /// Takes the signals over.
     pub(crate) fn new(loaded: Loaded, globals: &Globals) -> Result<Self> {
         let data_dir = globals.data_dir.clone().filter(|path| !path.as_os_str().is_empty());
