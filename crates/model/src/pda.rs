@@ -60,4 +60,20 @@ mod tests {
         let seeds: [&[u8]; 4] = [b"metadata", program.as_bytes(), mint.as_bytes(), b"edition"];
         assert_eq!(pda(&seeds, &program), Some(key("8SHfqzJYABeGfiG1apwiEYt6TvfGQiL1pdwEjvTKsyiZ")));
     }
+
+    #[test]
+    fn the_associated_account_of_a_wallet_and_a_mint() {
+        let owner = key("2oerfxddTpK5hWAmCMYB6fr9WvNrjEH54CHCWK8sAq7g");
+        let mint = key("JUPyiwrYJFskUPiHa7hkeR8VUtAeFoSYbKedZNsDvCN");
+        let addresses: Vec<Pubkey> = associated_token_addresses(owner, mint).collect();
+        assert_eq!(addresses.len(), 2);
+        assert_eq!(addresses[0], key("BE1CkzRjLTXAWcSVCaqzycwXsZ18Yuk3jMDMnPUoHjjS"));
+        for (program, text) in [
+            (TOKEN, "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"),
+            (TOKEN_2022, "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"),
+            (ASSOCIATED_TOKEN, "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL"),
+        ] {
+            assert_eq!(program, key(text));
+        }
+    }
 }

@@ -16,7 +16,7 @@ pub enum StoreError {
     #[error("nothing leads to what the search is for in time")]
     TooBroad,
     /// Too many searches are under way of which nobody can tell how long they take.
-    #[error("too many searches at a time that nothing leads to their end")]
+    #[error("too many searches are under way of which nobody can tell how long they take")]
     Crowded,
     /// A page of several lists together lies too far behind their beginning.
     #[error("the page would take more than {max} members of several lists")]
