@@ -50,8 +50,8 @@ fn minted(token: Draft, leaf: Draft) -> Draft {
 
 fn composed(sources: &AssetSources, draft: Draft, token: &Token<'_>) -> Composed {
     let uri = draft.uri.clone();
-    let document = sources.documents.iter().find(|document| document.uri == uri);
-    let asset = draft.into_asset(sources.id, document.map(|document| document.body.as_str()));
+    let document = sources.documents.iter().find(|document| *document.uri == *uri);
+    let asset = draft.into_asset(sources.id, document.map(|document| &*document.body));
     let slot_updated = slot_updated(sources, token);
     let change = AssetChange {
         id: sources.id,
