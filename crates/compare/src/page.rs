@@ -110,7 +110,7 @@ fn bound(known: &Known, rng: &mut StdRng) -> Value {
 
 impl Walk {
     /// The parameters of the page behind one that was asked for with `params`; none where nothing says where it begins.
-    pub(crate) fn next(self, params: &Map<String, Value>, answer: &Value) -> Option<Map<String, Value>> {
+    pub fn next(self, params: &Map<String, Value>, answer: &Value) -> Option<Map<String, Value>> {
         let (name, value) = match self {
             Self::Once => return None,
             Self::Page => {
