@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
-use serde_json::Value;
+use serde_json::{Value, json};
 use vitrine_compare::{Known, METHODS, Question, Questions};
 use vitrine_tests::client::make_key;
 use vitrine_tests::{Client, Database, Server, Vitrine, chain};
@@ -135,6 +135,34 @@ async fn every_result_is_as_its_schema_says() {
 /// The exception that lets a problem pass.
 fn excepted(place: &str, problem: &str) -> Option<usize> {
     EXCEPTIONS.iter().position(|(end, said, _)| place.ends_with(end) && problem == *said)
+}
+
+/// What we serve beyond the official document is as ours says.
+#[tokio::test]
+async fn results_beyond_the_document_are_as_our_own_says() {
+    let ours: Value = serde_json::from_str(vitrine_rpc::openrpc()).unwrap();
+    let (database, _) = database().await;
+    let store = database.store();
+    let (key, _) = make_key(&store, "enterprise", None).await;
+    store.close().await;
+    let server = Server::start(&database, &[]);
+    let on_chain: Value =
+        serde_json::from_str(&std::fs::read_to_string(folder("clients/chain.json")).unwrap()).unwrap();
+    let leaf = &on_chain["trees"][0]["changes"][0]["asset"];
+    for (method, params) in
+        [("getAssetSignaturesV2", json!({ "id": leaf })), ("getAssetChanges", json!({ "afterSlot": 0 }))]
+    {
+        let documented =
+            ours["methods"].as_array().unwrap().iter().find(|one| one["name"] == method).unwrap();
+        let mut schema = documented["result"]["schema"].clone();
+        schema["components"] = ours["components"].clone();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let result = server.client().result(&key, method, params).await;
+        assert!(!result["items"].as_array().unwrap().is_empty(), "{method}: {result}");
+        let problems: Vec<String> = validator.iter_errors(&result).map(|error| error.to_string()).collect();
+        assert!(problems.is_empty(), "{method}: {problems:?}");
+        assert!(!validator.is_valid(&json!({ "items": [1] })), "{method}: the schema says something");
+    }
 }
 
 /// The assets whose ids stand in a text.
