@@ -1,5 +1,8 @@
 //! Accounts as their programs lay them out, as far as tests need them.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::json;
 use vitrine_ingest::decode::{mpl_core, spl_token, token_metadata};
 use vitrine_ingest::normalise::{AccountUpdate, account};
 use vitrine_model::{Pubkey, Slot};
@@ -78,6 +81,17 @@ pub struct Metadata {
 }
 
 impl AccountAt {
+    /// A line of `vitrine ingest` that says the same, without its end.
+    pub fn line(&self) -> String {
+        let data = self.data.as_deref().unwrap_or_default();
+        json!({ "account": {
+            "slot": self.slot, "write_version": self.write_version, "pubkey": self.address.to_string(),
+            "lamports": u64::from(self.data.is_some()), "owner": self.owner.to_string(), "executable": false,
+            "rentEpoch": 0, "data": [BASE64_STANDARD.encode(data), "base64"],
+        } })
+        .to_string()
+    }
+
     /// What is stored of it.
     pub fn seen(&self) -> AccountSeen {
         let closed = self.data.is_none();
