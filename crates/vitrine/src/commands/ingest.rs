@@ -25,7 +25,7 @@ use crate::database::{Database, migrate, require_migrated};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Files to read; - is standard input
-    #[arg(required_unless_present_any = ["retry_dead_letters", "fetch_documents"], value_name = "FILE")]
+    #[arg(required_unless_present_any = ["retry_dead_letters", "fetch_documents", "refetch_documents"], value_name = "FILE")]
     files: Vec<OsString>,
     /// Append bad lines to this file
     #[arg(long, value_name = "FILE")]
@@ -36,7 +36,13 @@ pub(crate) struct Args {
     /// Fetch the off-chain documents that assets name, once all is read
     #[arg(long)]
     fetch_documents: bool,
+    /// Like --fetch-documents, and fetch again those that arrived so many days ago or earlier
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16))]
+    refetch_documents: Option<u16>,
 }
+
+/// Documents that are put back into the queue by one statement.
+const REFETCHED_AT_ONCE: u32 = 10_000;
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -86,7 +92,10 @@ async fn load(args: &Args, database: &Database, context: &Context) -> Result<Don
     if args.retry_dead_letters || !inputs.is_empty() {
         done.ingest = read(args, database, &inputs, &options, cancel.clone()).await?;
     }
-    if args.fetch_documents && !done.ingest.interrupted {
+    if let Some(days) = args.refetch_documents.filter(|_| !done.ingest.interrupted) {
+        refetch(database, days).await?;
+    }
+    if (args.fetch_documents || args.refetch_documents.is_some()) && !done.ingest.interrupted {
         done.documents = Some(fetch(database, context, options.store_patience, cancel).await?);
     }
     Ok(done)
@@ -116,6 +125,14 @@ async fn read(
         Err(error @ IngestError::RejectsIsInput(_)) => Err(UsageError(error.to_string()).into()),
         Err(error) => bail!(error),
     }
+}
+
+/// Puts documents back into the queue that arrived so many days ago.
+async fn refetch(database: &Database, days: u16) -> Result<()> {
+    let now = OffsetDateTime::now_utc();
+    let before = now - time::Duration::days(days.into());
+    while database.store.refetch_documents(before, now, REFETCHED_AT_ONCE).await? > 0 {}
+    Ok(())
 }
 
 /// Fetches what the queue of documents holds.
