@@ -44,6 +44,8 @@ type Run = for<'a> fn(Context<'a>) -> Pin<Box<dyn Future<Output = Result<Answer,
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) app: &'a App,
+    /// For lines of the log.
+    pub(crate) request_id: &'a str,
     pub(crate) dialect: Dialect,
     /// What the answer will be sent in.
     pub(crate) encoding: Encoding,
