@@ -96,7 +96,7 @@ pub(super) fn diff<'c>(
                 diff.create(change, known);
             }
             Some(old) if owned.has(change.id, old.version) => {
-                if old.is(change) {
+                if old.is(change) && !owned.damaged.contains(&change.id) {
                     written.unchanged += 1;
                 } else {
                     written.updated += 1;

@@ -9,7 +9,7 @@ mod documents;
 mod facts;
 mod lists;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::AddAssign;
 
 use sqlx::Connection;
@@ -66,6 +66,8 @@ struct Owned {
     versions: HashMap<Pubkey, i64>,
     /// Those of them that are no more.
     gone: Vec<Pubkey>,
+    /// Those of which other bytes are stored than their digests say.
+    damaged: HashSet<Pubkey>,
 }
 
 impl Owned {

@@ -5,12 +5,14 @@
 //! written. Rows of one table are always locked in the order of their keys, and tables in the order of this file.
 
 mod accounts;
+mod again;
 mod letters;
 mod registers;
 mod sources;
+mod tidy;
 mod trees;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::AddAssign;
 
 use sqlx::Row as _;
@@ -19,15 +21,23 @@ use vitrine_model::{ListKey, Pubkey};
 
 pub use letters::StoredLetter;
 pub(crate) use sources::read as read_sources;
-pub use sources::statements;
 
 use super::{Owned, Written, documents};
 use crate::chain::{AssetSources, ChainBatch, Compose, Composed, Document};
+use crate::verify::damaged;
 use crate::{Store, StoreError};
 
 /// How many members of a collection are made anew at once where its authority changes. There may be more of them than memory
 /// has room for; what a later part locks out of order ends in another try at worst.
 const MEMBERS_AT_ONCE: usize = 1000;
+
+/// Name and text of the statements that read what assets are made of, for the tests that hold them against golden files.
+pub fn statements() -> Vec<(String, &'static str)> {
+    let mut statements = sources::statements();
+    let others = [("remake_ids", again::IDS), ("dead_letters", letters::LETTERS)];
+    statements.extend(others.map(|(name, sql)| (name.to_owned(), sql)));
+    statements
+}
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -72,6 +82,8 @@ struct Touched {
     all: BTreeSet<Pubkey>,
     /// Those of which a token account has changed: only where who holds some may be the owner.
     held: BTreeSet<Pubkey>,
+    /// Whether what is stored of them is looked at to the bytes, and not only by its digest.
+    to_the_bytes: bool,
 }
 
 impl Store {
@@ -103,7 +115,7 @@ impl Store {
         let mut written =
             ChainWritten { accounts: changed as u64, stale: accounts.stale, ..ChainWritten::default() };
         let members = accounts::members(connection, &accounts.collections).await?;
-        let mut touched = Touched { all: accounts.touched, held: accounts.held };
+        let mut touched = Touched { all: accounts.touched, held: accounts.held, to_the_bytes: false };
         written.tree_changes = trees::write(connection, &batch.tree_changes, &mut touched.all).await?;
         written.leaf_events = trees::write_events(connection, &batch.leaf_events, &mut touched.all).await?;
         written.dead_letters = letters::write(connection, &batch.dead_letters).await?;
@@ -112,7 +124,7 @@ impl Store {
         written.assets = assets;
         let members: Vec<Pubkey> = members.difference(&touched.all).copied().collect();
         for part in members.chunks(MEMBERS_AT_ONCE) {
-            let touched = Touched { all: part.iter().copied().collect(), held: BTreeSet::new() };
+            let touched = Touched { all: part.iter().copied().collect(), ..Touched::default() };
             let (assets, more) = self.make(connection, &touched, compose).await?;
             written.assets += assets;
             lists.extend(more);
@@ -133,7 +145,7 @@ impl Store {
 
     async fn remake_once(&self, ids: &[Pubkey], compose: Compose<'_>) -> Result<Written, StoreError> {
         let mut transaction = self.write.begin().await?;
-        let touched = Touched { all: ids.iter().copied().collect(), held: BTreeSet::new() };
+        let touched = Touched { all: ids.iter().copied().collect(), ..Touched::default() };
         let (written, lists) = self.make(&mut transaction, &touched, compose).await?;
         transaction.commit().await?;
         self.list_ids.remember(lists);
@@ -169,7 +181,9 @@ impl Store {
             }
         }
         let versions = rows.iter().filter_map(|(&id, row)| Some((id, row.version?))).collect();
-        let done = self.write_in(connection, &changes, &Owned { versions, gone }).await?;
+        let damaged =
+            if touched.to_the_bytes { damaged(connection, &changes).await? } else { HashSet::new() };
+        let done = self.write_in(connection, &changes, &Owned { versions, gone, damaged }).await?;
         note(connection, &new_rows).await?;
         Ok(done)
     }
