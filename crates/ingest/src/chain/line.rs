@@ -22,27 +22,27 @@ const WINDOW_LOG_MAX: u32 = 24;
 
 /// What a line tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Told {
+pub struct Told {
     /// The slot that it is of.
-    pub(crate) slot: Slot,
+    pub slot: Slot,
     /// Accounts.
-    pub(crate) accounts: Vec<AccountSeen>,
+    pub accounts: Vec<AccountSeen>,
     /// Changes of trees.
-    pub(crate) tree_changes: Vec<TreeChange>,
+    pub tree_changes: Vec<TreeChange>,
     /// Events that changed no tree.
-    pub(crate) leaf_events: Vec<LeafEventSeen>,
+    pub leaf_events: Vec<LeafEventSeen>,
     /// The line itself, where something of it could not be decoded.
-    pub(crate) dead_letter: Option<DeadLetter>,
+    pub dead_letter: Option<DeadLetter>,
     /// The zstd frame that the account's bytes came in, while they are left out of it.
     packed: Option<Vec<u8>>,
     /// Bytes that it takes in a batch: those of the line, and of what is packed in it.
-    pub(crate) bytes: usize,
+    pub bytes: usize,
 }
 
 impl Told {
     /// The same, with the account's bytes. A line of a kilobyte may tell of ten megabytes: between the reader, which counts
     /// lines, and a batch, which counts this, they stay packed.
-    pub(crate) fn unpacked(mut self) -> Self {
+    pub fn unpacked(mut self) -> Self {
         if let Some(packed) = self.packed.take() {
             if let Some(AccountContent::Data { data, .. }) = self.content() {
                 *data = unpack(&packed).expect("what was unpacked once is unpacked again");
@@ -110,7 +110,7 @@ enum Signed {
 }
 
 /// Reads a line. What is no account and no transaction is bad; one whose bytes this version cannot decode is a dead letter.
-pub(crate) fn read(record: Record) -> Result<Told, BadRecord> {
+pub fn read(record: Record) -> Result<Told, BadRecord> {
     let told = match std::str::from_utf8(&record.text) {
         Ok(text) => tell(text),
         Err(error) => Err(format!("not UTF-8: byte {} of it is invalid", error.valid_up_to() + 1)),

@@ -19,6 +19,7 @@ use vitrine_model::Slot;
 use vitrine_store::{ChainBatch, ChainWritten, Store, StoreError};
 
 pub use letters::retry_dead_letters;
+pub use line::{Told, read as read_line};
 pub use remake::{RemakeError, RemakeSummary, remake};
 
 use crate::normalise::compose;
@@ -26,7 +27,6 @@ use crate::reader::{self, Part};
 use crate::rejects::Rejects;
 use crate::retry::{cancelled, retry};
 use crate::source::{BadRecord, ChainLines, Input, Progress, ReadError, Source};
-use line::Told;
 
 /// From so many changed rows of a table on, the planner is told of them at the end.
 const TIDY_FROM: u64 = 10_000;

@@ -1,6 +1,7 @@
 //! What a batch changes, against what is stored: pure.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::AddAssign;
 
 use vitrine_model::{FACTS_VERSION, ListKey, Pubkey, Slot};
 
@@ -51,6 +52,13 @@ pub(super) struct ListChange {
     pub(super) members: bool,
 }
 
+impl AddAssign for ListChange {
+    fn add_assign(&mut self, other: Self) {
+        self.total += other.total;
+        self.members |= other.members;
+    }
+}
+
 /// An asset's row.
 #[derive(Debug)]
 pub(super) struct Row<'c> {
@@ -96,7 +104,7 @@ pub(super) fn diff<'c>(
                 diff.create(change, known);
             }
             Some(old) if owned.has(change.id, old.version) => {
-                if old.is(change) && !owned.damaged.contains(&change.id) {
+                if old.is(change) {
                     written.unchanged += 1;
                 } else {
                     written.updated += 1;
@@ -254,6 +262,11 @@ impl<'c> Diff<'c> {
 }
 
 impl Row<'_> {
+    /// The bytes that a statement has of it, but for what is small in each.
+    pub(super) fn bytes(&self) -> usize {
+        self.change.rendered.body.len() + self.change.rendered.splices.len()
+    }
+
     fn member(&self, list_id: i64) -> Member {
         Member {
             list_id,

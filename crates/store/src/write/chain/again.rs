@@ -1,12 +1,8 @@
 //! Making all assets of the chain again, page by page: after an upgrade, or where somebody has written to the tables.
 
-use std::collections::BTreeSet;
-
 use sqlx::Row as _;
-use sqlx::postgres::PgConnection;
 use vitrine_model::Pubkey;
 
-use super::Touched;
 use crate::chain::Compose;
 use crate::write::Written;
 use crate::{Store, StoreError};
@@ -30,17 +26,6 @@ impl Store {
     /// unchanged: bytes and columns that are not what the asset is made to are written too. Places in lists are only
     /// compared with what the asset's row says of them.
     pub async fn remake_whole(&self, ids: &[Pubkey], compose: Compose<'_>) -> Result<Written, StoreError> {
-        self.persist(|| self.remake_whole_once(ids, compose)).await
-    }
-
-    async fn remake_whole_once(&self, ids: &[Pubkey], compose: Compose<'_>) -> Result<Written, StoreError> {
-        let mut transaction = self.write.begin().await?;
-        let connection: &mut PgConnection = &mut transaction;
-        let touched =
-            Touched { all: ids.iter().copied().collect(), held: BTreeSet::new(), to_the_bytes: true };
-        let (written, lists) = self.make(connection, &touched, compose).await?;
-        transaction.commit().await?;
-        self.list_ids.remember(lists);
-        Ok(written)
+        self.persist(|| self.remake_once(ids, compose, true)).await
     }
 }
