@@ -160,7 +160,8 @@ impl CallError {
     fn retry_after_seconds(&self) -> Option<u64> {
         match self {
             Self::RateLimited(limited) => Some(limited.refusal.retry_after_seconds),
-            Self::Unavailable(_) | Self::NoUpstream(_) => Some(RETRY_AFTER_SECONDS),
+            Self::NoUpstream(trouble) => Some(trouble.retry_after_seconds().unwrap_or(RETRY_AFTER_SECONDS)),
+            Self::Unavailable(_) => Some(RETRY_AFTER_SECONDS),
             _ => None,
         }
     }
