@@ -19,19 +19,19 @@ const ACCOUNT_BYTES_MAX: usize = 10 * 1024 * 1024;
 
 /// What a line tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Told {
+pub struct Told {
     /// The slot that it is of.
-    pub(crate) slot: Slot,
+    pub slot: Slot,
     /// Accounts.
-    pub(crate) accounts: Vec<AccountSeen>,
+    pub accounts: Vec<AccountSeen>,
     /// Changes of trees.
-    pub(crate) tree_changes: Vec<TreeChange>,
+    pub tree_changes: Vec<TreeChange>,
     /// Events that changed no tree.
-    pub(crate) leaf_events: Vec<LeafEventSeen>,
+    pub leaf_events: Vec<LeafEventSeen>,
     /// The line itself, where something of it could not be decoded.
-    pub(crate) dead_letter: Option<DeadLetter>,
+    pub dead_letter: Option<DeadLetter>,
     /// The bytes of the line.
-    pub(crate) bytes: usize,
+    pub bytes: usize,
 }
 
 /// A line: one of the two.
@@ -75,7 +75,7 @@ enum Signed {
 }
 
 /// Reads a line. What is no account and no transaction is bad; one whose bytes this version cannot decode is a dead letter.
-pub(crate) fn read(record: Record) -> Result<Told, BadRecord> {
+pub fn read(record: Record) -> Result<Told, BadRecord> {
     let told = match std::str::from_utf8(&record.text) {
         Ok(text) => tell(text),
         Err(error) => Err(format!("not UTF-8: byte {} of it is invalid", error.valid_up_to() + 1)),

@@ -18,13 +18,13 @@ use vitrine_model::Slot;
 use vitrine_store::{ChainBatch, ChainWritten, Store, StoreError};
 
 pub use letters::retry_dead_letters;
+pub use line::{Told, read as read_line};
 
 use crate::normalise::compose;
 use crate::reader::{self, Part};
 use crate::rejects::Rejects;
 use crate::retry::{cancelled, retry};
 use crate::source::{BadRecord, ChainLines, Input, Progress, ReadError, Source};
-use line::Told;
 
 /// From so many changed accounts and changes of trees on, the planner is told of them at the end.
 const TIDY_FROM: u64 = 10_000;

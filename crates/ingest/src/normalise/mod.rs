@@ -18,3 +18,4 @@ mod token;
 
 pub use account::{AccountUpdate, account};
 pub use compose::compose;
+pub(crate) use compose::shown_bytes;
