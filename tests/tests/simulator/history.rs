@@ -79,8 +79,7 @@ impl Maker {
         };
         maker.people = (0..4).map(|_| maker.key()).collect();
         maker.collections = (0..2).map(|_| maker.key()).collect();
-        maker.groves =
-            [false, true, false].into_iter().map(|is_v2| Grove::new(maker.key(), is_v2)).collect();
+        maker.groves = [false, true, false].into_iter().map(|is_v2| Grove::new(maker.key(), is_v2)).collect();
         maker
     }
 
@@ -131,7 +130,8 @@ impl Maker {
 
     fn grove(&mut self) {
         let at = self.random.random_range(0..self.groves.len());
-        let collections: Vec<Pubkey> = self.collections.iter().copied().chain(self.core.collections()).collect();
+        let collections: Vec<Pubkey> =
+            self.collections.iter().copied().chain(self.core.collections()).collect();
         let around =
             Around { slot: self.slot, people: &self.people, collections: &collections, uris: &self.uris };
         let Some((transaction, token)) = self.groves[at].step(&mut self.random, &around) else { return };

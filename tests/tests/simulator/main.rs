@@ -9,10 +9,14 @@
 
 mod compare;
 mod cores;
+mod cuts;
+mod damage;
 mod delivery;
 mod grove;
 mod history;
 mod layouts;
+mod processes;
+mod proxy;
 mod run;
 mod shrink;
 mod tokens;
@@ -75,7 +79,10 @@ fn interleaved(seeds: Range<u64>) -> Vec<Told> {
 /// The histories of a round that are told together.
 fn groups(round: &Range<u64>) -> impl Iterator<Item = Range<u64>> + use<> {
     let end = round.end;
-    round.clone().step_by(usize::try_from(TOGETHER).unwrap()).map(move |seed| seed..(seed + TOGETHER).min(end))
+    round
+        .clone()
+        .step_by(usize::try_from(TOGETHER).unwrap())
+        .map(move |seed| seed..(seed + TOGETHER).min(end))
 }
 
 /// Tells a round to both databases; returns how many faults there were, and which tables have rows.

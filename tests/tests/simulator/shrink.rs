@@ -14,6 +14,8 @@ const ATTEMPTS_MAX: u32 = 40;
 
 /// Panics with what is known of a failure.
 pub(crate) async fn explain(groups: impl Iterator<Item = Range<u64>>, difference: &str) -> ! {
+    // Before it takes its time.
+    eprintln!("{difference}");
     for seeds in groups {
         let whole = interleaved(seeds.clone());
         if fails(seeds.start, &whole).await.is_none() {

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use rand::Rng as _;
 use rand::rngs::StdRng;
 use vitrine_ingest::decode::bubblegum::{
-    BUBBLEGUM, Collection, Creator, Flags, LeafSchema, Metadata, TokenProgramVersion, TokenStandard, V1Members,
-    V2Members, asset_data_hash, asset_id, collection_hash, creator_hash, data_hash,
+    BUBBLEGUM, Collection, Creator, Flags, LeafSchema, Metadata, TokenProgramVersion, TokenStandard,
+    V1Members, V2Members, asset_data_hash, asset_id, collection_hash, creator_hash, data_hash,
 };
 use vitrine_ingest::decode::compression::Hash;
 use vitrine_ingest::decode::transaction::Transaction;
@@ -255,7 +255,16 @@ impl Grove {
             let accounts = self.accounts(&CANCEL, at, &self.leaves[at], self.tree);
             // It logs no leaf.
             return (
-                transaction(slot, self.seq, (self.tree, self.is_v2), &CANCEL, accounts, vec![0; 32], None, Some(log)),
+                transaction(
+                    slot,
+                    self.seq,
+                    (self.tree, self.is_v2),
+                    &CANCEL,
+                    accounts,
+                    vec![0; 32],
+                    None,
+                    Some(log),
+                ),
                 None,
             );
         }
@@ -263,7 +272,16 @@ impl Grove {
         let leaf = &self.leaves[at];
         let accounts = self.accounts(&DECOMPRESS, at, leaf, self.tree);
         let args = leaf.metadata(false).to_bytes();
-        let tx = transaction(slot, 1_000 + at as u64, (self.tree, self.is_v2), &DECOMPRESS, accounts, args, None, None);
+        let tx = transaction(
+            slot,
+            1_000 + at as u64,
+            (self.tree, self.is_v2),
+            &DECOMPRESS,
+            accounts,
+            args,
+            None,
+            None,
+        );
         let token =
             Token { mint: leaf.id, owner: leaf.owner, name: leaf.name.clone(), uri: leaf.uri.clone() };
         (tx, Some(token))
@@ -407,4 +425,3 @@ impl Leaf {
         }
     }
 }
-

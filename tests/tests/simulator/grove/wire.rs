@@ -15,21 +15,32 @@ pub(super) struct Kind {
     pub(super) accounts: &'static str,
 }
 
-pub(super) const CREATE: Kind = Kind { discriminator: [165, 83, 136, 142, 89, 202, 47, 220], accounts: "tm....." };
-pub(super) const MINT: Kind = Kind { discriminator: [145, 98, 192, 118, 184, 147, 118, 104], accounts: "todm....." };
-pub(super) const TRANSFER: Kind = Kind { discriminator: [163, 52, 200, 231, 140, 3, 69, 186], accounts: "todnm..." };
-pub(super) const DELEGATE: Kind = Kind { discriminator: [90, 147, 75, 178, 85, 88, 4, 137], accounts: "todnm..." };
-pub(super) const BURN: Kind = Kind { discriminator: [116, 110, 29, 56, 107, 219, 42, 93], accounts: "todm..." };
-pub(super) const REDEEM: Kind = Kind { discriminator: [184, 12, 86, 149, 70, 196, 97, 225], accounts: "todmv..." };
-pub(super) const CANCEL: Kind = Kind { discriminator: [111, 76, 232, 50, 39, 175, 48, 242], accounts: "tomv..." };
+pub(super) const CREATE: Kind =
+    Kind { discriminator: [165, 83, 136, 142, 89, 202, 47, 220], accounts: "tm....." };
+pub(super) const MINT: Kind =
+    Kind { discriminator: [145, 98, 192, 118, 184, 147, 118, 104], accounts: "todm....." };
+pub(super) const TRANSFER: Kind =
+    Kind { discriminator: [163, 52, 200, 231, 140, 3, 69, 186], accounts: "todnm..." };
+pub(super) const DELEGATE: Kind =
+    Kind { discriminator: [90, 147, 75, 178, 85, 88, 4, 137], accounts: "todnm..." };
+pub(super) const BURN: Kind =
+    Kind { discriminator: [116, 110, 29, 56, 107, 219, 42, 93], accounts: "todm..." };
+pub(super) const REDEEM: Kind =
+    Kind { discriminator: [184, 12, 86, 149, 70, 196, 97, 225], accounts: "todmv..." };
+pub(super) const CANCEL: Kind =
+    Kind { discriminator: [111, 76, 232, 50, 39, 175, 48, 242], accounts: "tomv..." };
 pub(super) const DECOMPRESS: Kind =
     Kind { discriminator: [54, 85, 76, 70, 228, 250, 164, 81], accounts: "vo.i........." };
-pub(super) const VERIFY: Kind = Kind { discriminator: [52, 17, 96, 132, 71, 4, 85, 194], accounts: "todm.c..." };
-pub(super) const UNVERIFY: Kind = Kind { discriminator: [107, 178, 57, 39, 105, 115, 112, 152], accounts: "todm.c..." };
+pub(super) const VERIFY: Kind =
+    Kind { discriminator: [52, 17, 96, 132, 71, 4, 85, 194], accounts: "todm.c..." };
+pub(super) const UNVERIFY: Kind =
+    Kind { discriminator: [107, 178, 57, 39, 105, 115, 112, 152], accounts: "todm.c..." };
 pub(super) const SET_COLLECTION: Kind =
     Kind { discriminator: [235, 242, 121, 216, 158, 234, 180, 234], accounts: "todm............" };
-pub(super) const UPDATE: Kind = Kind { discriminator: [170, 182, 43, 239, 97, 78, 225, 186], accounts: "t....od.m...." };
-pub(super) const CREATE_V2: Kind = Kind { discriminator: [55, 99, 95, 215, 142, 203, 227, 205], accounts: "tm....." };
+pub(super) const UPDATE: Kind =
+    Kind { discriminator: [170, 182, 43, 239, 97, 78, 225, 186], accounts: "t....od.m...." };
+pub(super) const CREATE_V2: Kind =
+    Kind { discriminator: [55, 99, 95, 215, 142, 203, 227, 205], accounts: "tm....." };
 pub(super) const MINT_V2: Kind =
     Kind { discriminator: [120, 121, 23, 146, 173, 110, 199, 205], accounts: "t...odmk....." };
 pub(super) const TRANSFER_V2: Kind =
@@ -42,13 +53,16 @@ pub(super) const THAW_AND_REVOKE_V2: Kind =
     Kind { discriminator: [86, 214, 190, 37, 167, 4, 28, 116], accounts: "t.dom..." };
 pub(super) const BURN_V2: Kind =
     Kind { discriminator: [115, 210, 34, 240, 232, 143, 183, 16], accounts: "t..odmk....." };
-pub(super) const FREEZE_V2: Kind = Kind { discriminator: [200, 151, 244, 102, 16, 195, 255, 3], accounts: "t..odmk..." };
-pub(super) const THAW_V2: Kind = Kind { discriminator: [96, 133, 101, 93, 82, 220, 146, 191], accounts: "t..odmk..." };
+pub(super) const FREEZE_V2: Kind =
+    Kind { discriminator: [200, 151, 244, 102, 16, 195, 255, 3], accounts: "t..odmk..." };
+pub(super) const THAW_V2: Kind =
+    Kind { discriminator: [96, 133, 101, 93, 82, 220, 146, 191], accounts: "t..odmk..." };
 pub(super) const BIND_V2: Kind =
     Kind { discriminator: [181, 141, 206, 58, 242, 199, 152, 168], accounts: "t..odmk..." };
 pub(super) const ASSET_DATA_V2: Kind =
     Kind { discriminator: [59, 56, 111, 43, 95, 14, 11, 61], accounts: "t..odmk..." };
-pub(super) const UPDATE_V2: Kind = Kind { discriminator: [43, 103, 89, 42, 121, 242, 62, 72], accounts: "t..odmk..." };
+pub(super) const UPDATE_V2: Kind =
+    Kind { discriminator: [43, 103, 89, 42, 121, 242, 62, 72], accounts: "t..odmk..." };
 pub(super) const SET_COLLECTION_V2: Kind =
     Kind { discriminator: [229, 35, 61, 91, 15, 14, 99, 160], accounts: "t...odmkn....." };
 pub(super) const VERIFY_V2: Kind =
