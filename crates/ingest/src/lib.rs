@@ -23,7 +23,8 @@ pub mod verify;
 
 pub use batch::{Batch, BatchLimits, FullBatch};
 pub use chain::{
-    IngestError, IngestEvent, IngestOptions, IngestSummary, Told, ingest, read_line, retry_dead_letters,
+    IngestError, IngestEvent, IngestOptions, IngestSummary, RemakeError, RemakeSummary, Told, ingest,
+    read_line, remake, retry_dead_letters,
 };
 pub use import::{Event, ImportError, ImportOptions, Summary, import};
 pub use parse::{Parsed, parse};

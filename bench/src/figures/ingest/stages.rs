@@ -174,7 +174,7 @@ fn decoding(records: &[Record]) -> Result<f64> {
 
 async fn write(store: &Store, told: Vec<Told>, spent: &mut Spent) -> Result<()> {
     let mut batch = ChainBatch::default();
-    for told in told {
+    for told in told.into_iter().map(Told::unpacked) {
         batch.accounts.extend(told.accounts);
         batch.tree_changes.extend(told.tree_changes);
         batch.leaf_events.extend(told.leaf_events);

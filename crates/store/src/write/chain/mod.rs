@@ -5,11 +5,13 @@
 //! written. Rows of one table are always locked in the order of their keys, and tables in the order of this file.
 
 mod accounts;
+mod again;
 mod letters;
 mod make;
 pub(crate) mod parts;
 mod registers;
 mod sources;
+mod tidy;
 mod trees;
 
 use std::collections::BTreeSet;
@@ -21,7 +23,6 @@ use vitrine_model::Pubkey;
 pub use letters::StoredLetter;
 pub(crate) use make::Row;
 pub(crate) use sources::read as read_sources;
-pub use sources::statements;
 
 use make::Touched;
 
@@ -32,6 +33,14 @@ use crate::{Store, StoreError};
 /// How many members of a collection are made anew at once where its authority changes. There may be more of them than memory
 /// has room for; what a later part locks out of order ends in another try at worst.
 const MEMBERS_AT_ONCE: usize = 1000;
+
+/// Name and text of the statements that read what assets are made of, for the tests that hold them against golden files.
+pub fn statements() -> Vec<(String, &'static str)> {
+    let mut statements = sources::statements();
+    let others = [("remake_ids", again::IDS), ("dead_letters", letters::LETTERS)];
+    statements.extend(others.map(|(name, sql)| (name.to_owned(), sql)));
+    statements
+}
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -75,7 +84,7 @@ impl Store {
 
     /// Makes assets anew of what is stored: for a document that has arrived, or a decoder that reads more than before.
     pub async fn remake(&self, ids: &[Pubkey], compose: Compose<'_>) -> Result<Written, StoreError> {
-        self.persist(|| self.remake_once(ids, compose)).await
+        self.persist(|| self.remake_once(ids, compose, false)).await
     }
 
     async fn write_chain_once(
@@ -117,9 +126,14 @@ impl Store {
         Ok(written)
     }
 
-    async fn remake_once(&self, ids: &[Pubkey], compose: Compose<'_>) -> Result<Written, StoreError> {
+    async fn remake_once(
+        &self,
+        ids: &[Pubkey],
+        compose: Compose<'_>,
+        to_the_bytes: bool,
+    ) -> Result<Written, StoreError> {
         let mut transaction = self.begin().await?;
-        let mut progress = Progress::default();
+        let mut progress = Progress { to_the_bytes, ..Progress::default() };
         let touched = Touched { all: ids.iter().copied().collect(), held: BTreeSet::new() };
         self.make(&mut transaction, &touched, compose, &mut progress).await?;
         progress.count(&mut transaction).await?;
