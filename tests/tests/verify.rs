@@ -143,7 +143,7 @@ const DAMAGES: [(&str, &str, &[&str]); 21] = [
     ("UPDATE asset SET name = 'other' WHERE asset_id = $1", "name", &["columns"]),
     (
         "UPDATE asset SET list_ids = list_ids[2:] WHERE asset_id = $1",
-        "lists by its body",
+        "by its row alone: none",
         &["lists", "stray_member"],
     ),
     ("UPDATE tree_node SET hash = sha256(hash) WHERE node_index = 5", "node 2:", &["node"]),

@@ -85,6 +85,8 @@ impl fmt::Display for Check {
             Self::Stored(Contradiction::Counter) => "the counter of assets is not their number",
             Self::Stored(Contradiction::MissingNode) => "a change of a tree is not in its nodes",
             Self::Stored(Contradiction::UnknownChainAsset) => "an asset of the chain is not known as one",
+            Self::Stored(Contradiction::UnqueuedDocument) => "an asset's document is not in the queue",
+            Self::Stored(Contradiction::Digest) => "a row is not under the digest of what it holds",
             Self::Stored(Contradiction::Index) => "an index is not valid",
             Self::Body => "a stored body is no asset",
             Self::Bytes => "a stored body is not what its asset renders to",
