@@ -80,6 +80,7 @@ pub(crate) async fn status(State(app): State<Arc<App>>) -> Response {
         // No live source states the chain's head yet: the lag behind it is not known.
         "lag_slots": null,
         "assets": index.map(|index| index.assets),
+        "dead_letters": index.map(|index| index.dead_letters),
         "migrations": index.map(|index| index.migrations),
     });
     error::json_response(StatusCode::OK, body.to_string().into())
