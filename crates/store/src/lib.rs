@@ -52,6 +52,6 @@ pub use verify::{
     Columns, Contradiction, Gap, Snapshot, StoredAsset, StoredChainAsset, StoredNode, StoredTree,
 };
 pub use write::{
-    AssetChange, ChainWritten, DueDocument, Kept, StoredLetter, Written, document_statements, host_of,
-    source_statements,
+    AssetChange, ChainWritten, DueDocument, GapTotals, Kept, StoredLetter, Written, document_statements,
+    host_of, source_statements,
 };

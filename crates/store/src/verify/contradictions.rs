@@ -23,6 +23,8 @@ pub enum Contradiction {
     MissingNode,
     /// An asset of a leaf or an account that is not known as one of the chain.
     UnknownChainAsset,
+    /// A change of a tree that does not say how many are missing in front of it.
+    Missing,
     /// An index that Postgres has marked as not valid.
     Index,
 }
@@ -37,7 +39,7 @@ const BY_KEYS: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapsc
 
 /// Each kind with the statement that returns its places: a text, and the asset or tree that it ends in. `$1` is how many
 /// at most.
-pub(super) const STATEMENTS: [(Contradiction, &str); 8] = [
+pub(super) const STATEMENTS: [(Contradiction, &str); 9] = [
     (
         Contradiction::Total,
         "SELECT format('list %s: total %s, members %s', list_id, total, members), NULL::bytea
@@ -91,6 +93,15 @@ pub(super) const STATEMENTS: [(Contradiction, &str); 8] = [
          WHERE NOT EXISTS (SELECT FROM chain_asset WHERE chain_asset.asset_id = seen.asset_id) LIMIT $1",
     ),
     (
+        Contradiction::Missing,
+        "SELECT format('change %s in slot %s, missing %s, said %s, tree', seq, slot, found, missing), tree
+         FROM (SELECT tree, slot, seq, missing,
+                      greatest(seq - 1 - CASE WHEN previous < seq THEN previous ELSE 0 END, 0) AS found
+               FROM (SELECT tree, slot, seq, missing, lag(seq) OVER (PARTITION BY tree ORDER BY slot, seq) AS previous
+                     FROM tree_change) AS ordered) AS counted
+         WHERE missing <> found LIMIT $1",
+    ),
+    (
         Contradiction::Index,
         "SELECT indexrelid::regclass::text, NULL::bytea FROM pg_index WHERE NOT indisvalid LIMIT $1",
     ),
@@ -107,6 +118,7 @@ impl Contradiction {
             Self::Counter => "counter",
             Self::MissingNode => "missing_node",
             Self::UnknownChainAsset => "unknown_chain_asset",
+            Self::Missing => "missing",
             Self::Index => "index",
         }
     }
