@@ -360,6 +360,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_what_a_uri_says_itself_is_final() {
+        let passes = [Failure::RefusedName, Failure::RefusedRedirect, Failure::Connect, Failure::TooLarge(1)];
+        assert!(passes.iter().all(|failure| !failure.is_final()));
+        let stays = [Failure::Refused, Failure::Uri("it is no uri"), Failure::Unfinished];
+        assert!(stays.iter().all(Failure::is_final));
+    }
+
+    #[test]
+    fn of_several_places_the_one_that_may_do_better_speaks() {
+        let busy = |seconds| Failure::Busy { left: Duration::from_secs(seconds) };
+        assert_eq!(busy(5).or(busy(3)), busy(3));
+        assert_eq!(busy(5).or(Failure::Broken), Failure::Broken);
+        assert_eq!(Failure::Refused.or(busy(5)), busy(5));
+        assert_eq!(Failure::Encoding.or(Failure::Refused).or(busy(1)).or(Failure::Broken), Failure::Encoding);
+    }
+
+    #[test]
     fn a_document_is_an_object_that_can_stand_in_an_answer() {
         let kept = |bytes: &[u8]| document(bytes).map(|json| json.to_string());
         assert_eq!(kept(b"\xef\xbb\xbf { \"a\" : \"\\u0000\" } \n"), Ok("{\"a\":\"\\u0000\"}".to_owned()));

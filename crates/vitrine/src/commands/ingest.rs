@@ -31,7 +31,7 @@ use crate::database::{Database, migrate, require_migrated};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Files to read; - is standard input
-    #[arg(required_unless_present_any = ["retry_dead_letters", "remake", "fetch_documents"], value_name = "FILE")]
+    #[arg(required_unless_present_any = ["retry_dead_letters", "remake", "fetch_documents", "refetch_documents"], value_name = "FILE")]
     files: Vec<OsString>,
     /// Fail where a line is bad or cannot be decoded; all others are ingested nevertheless
     #[arg(long)]
@@ -51,7 +51,13 @@ pub(crate) struct Args {
     /// Fetch the off-chain documents that assets name, once all is read
     #[arg(long)]
     fetch_documents: bool,
+    /// Like --fetch-documents, and fetch again those that arrived so many days ago or earlier
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16))]
+    refetch_documents: Option<u16>,
 }
+
+/// Documents that are put back into the queue by one statement.
+const REFETCHED_AT_ONCE: u32 = 10_000;
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -122,7 +128,10 @@ async fn load(args: &Args, database: &Database, context: &Context) -> Result<Don
         let patience = options.store_patience;
         done.remake = Some(remake::run(&database.store, args.after, patience, cancel.clone()).await?);
     }
-    if args.fetch_documents && !*cancel.borrow() {
+    if let Some(days) = args.refetch_documents.filter(|_| !*cancel.borrow()) {
+        refetch(database, days).await?;
+    }
+    if (args.fetch_documents || args.refetch_documents.is_some()) && !*cancel.borrow() {
         done.documents = Some(fetch(database, context, options.store_patience, cancel).await?);
     }
     Ok(done)
@@ -152,6 +161,14 @@ async fn read(
         Err(error @ IngestError::RejectsIsInput(_)) => Err(UsageError(error.to_string()).into()),
         Err(error) => bail!(error),
     }
+}
+
+/// Puts documents back into the queue that arrived so many days ago.
+async fn refetch(database: &Database, days: u16) -> Result<()> {
+    let now = OffsetDateTime::now_utc();
+    let before = now - time::Duration::days(days.into());
+    while database.store.refetch_documents(before, now, REFETCHED_AT_ONCE).await? > 0 {}
+    Ok(())
 }
 
 /// Fetches what the queue of documents holds.
