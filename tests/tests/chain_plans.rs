@@ -193,7 +193,8 @@ async fn sources_are_read_by_index() {
         // Three are asked for, and two are there.
         ("sources_documents", "ARRAY['7', '8', 'x']".to_owned(), vec!["document_pkey"], 3),
     ];
-    let statements = source_statements();
+    let statements: Vec<_> =
+        source_statements().into_iter().filter(|(name, _)| name.starts_with("sources_")).collect();
     assert_eq!(statements.len(), expected.len());
     for ((name, sql), (of, arguments, indexes, most)) in statements.into_iter().zip(expected) {
         assert_eq!(name, of);
@@ -204,6 +205,57 @@ async fn sources_are_read_by_index() {
             }
             let scanned = node["Node Type"] == "Seq Scan";
             assert!(!scanned && rows(node) <= most, "{name} reads {} rows: {plan:#}", rows(node));
+        }
+    }
+}
+
+/// What an ingest reads and notes beside what assets are made of: by index, and no more than it asks for.
+#[tokio::test]
+async fn what_an_ingest_walks_over_is_read_by_index() {
+    let database = Database::new().await;
+    let mut connection = database.connect().await;
+    seed(&database, &mut connection).await;
+    let others = "INSERT INTO chain_asset (asset_id, single) SELECT pg_temp.address('asset', n), true FROM generate_series(1, 20000) AS n;
+                  INSERT INTO dead_letter SELECT pg_temp.address('letter', n), 1, 'account', '', '', repeat('x', 500), now(), 1
+                  FROM generate_series(1, 20000) AS n;
+                  UPDATE tree_change SET missing = 1 WHERE seq % 5 = 0";
+    sqlx::raw_sql(others).execute(&mut connection).await.unwrap();
+    for statement in [
+        "VACUUM (ANALYZE) chain_asset",
+        "VACUUM (ANALYZE) dead_letter",
+        "VACUUM (ANALYZE) tree_change",
+        WRITE_SESSION,
+    ] {
+        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+    }
+    let changes = format!(
+        "ARRAY[{}], ARRAY[{}], ARRAY[{}]",
+        ["pg_temp.address('tree', 0)"; 100].join(", "),
+        ["1"; 100].join(", "),
+        (2_000..2_100).map(|seq| seq.to_string()).collect::<Vec<_>>().join(", "),
+    );
+    let expected = [
+        ("remake_ids", "''::bytea, 100".to_owned(), vec!["chain_asset_pkey"], 100),
+        // A page of 100, of which 21 fit the bytes.
+        (
+            "dead_letters",
+            "to_timestamp(0), ''::bytea, 100, 10001".to_owned(),
+            vec!["dead_letter_first_seen", "dead_letter_pkey"],
+            100,
+        ),
+        // Each with the one behind it, and those in front of these.
+        ("gaps_note", changes, vec!["tree_change_pkey"], 200),
+        ("gaps_totals", "1000".to_owned(), vec!["tree_change_missing"], 1_000),
+    ];
+    for (of, arguments, indexes, most) in expected {
+        let (name, sql) = source_statements().into_iter().find(|(name, _)| name == of).unwrap();
+        let plan = explain(&mut connection, sql, &arguments).await;
+        for node in nodes(&plan) {
+            if let Some(index) = node.get("Index Name").and_then(Value::as_str) {
+                assert!(indexes.contains(&index), "{name}: {plan:#}");
+                assert!(rows(node) <= most, "{name} reads {} rows: {plan:#}", rows(node));
+            }
+            assert!(node["Node Type"] != "Seq Scan", "{name}: {plan:#}");
         }
     }
 }

@@ -3,7 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod inputs;
 mod interruptions;
+mod letters;
 mod remake;
 
 use std::path::PathBuf;
@@ -196,6 +198,8 @@ async fn what_is_bad_is_named_and_what_does_not_decode_is_kept() {
 
     let retry = || Done::of(Vitrine::new(&["ingest", "--retry-dead-letters"]).on(&world.database).output());
     retry().says(0, &["1 dead letters", "1 not decoded"]);
+    let letters = async || world.client.get("/status").await.json()["dead_letters"].clone();
+    assert_eq!(letters().await, 1);
     let mut connection = world.database.connect().await;
     let attempts: Vec<i32> =
         sqlx::query_scalar("SELECT attempts FROM dead_letter").fetch_all(&mut connection).await.unwrap();
@@ -210,7 +214,9 @@ async fn what_is_bad_is_named_and_what_does_not_decode_is_kept() {
     .execute(&mut connection)
     .await
     .unwrap();
+    assert_eq!(letters().await, 2);
     retry().says(0, &["2 dead letters", "1 not decoded", "1 created"]);
+    assert_eq!(letters().await, 1);
     assert!(world.asset(assets::pubkey(3)).await.is_some());
     retry().says(0, &["1 dead letters", "1 not decoded", "0 created"]);
     world.check().await;

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod again;
+mod gaps;
 mod letters;
 mod make;
 pub(crate) mod parts;
@@ -20,6 +21,7 @@ use std::ops::AddAssign;
 use sqlx::postgres::PgConnection;
 use vitrine_model::Pubkey;
 
+pub use gaps::GapTotals;
 pub use letters::StoredLetter;
 pub(crate) use make::Row;
 pub(crate) use sources::read as read_sources;
@@ -37,7 +39,12 @@ const MEMBERS_AT_ONCE: usize = 1000;
 /// Name and text of the statements that read what assets are made of, for the tests that hold them against golden files.
 pub fn statements() -> Vec<(String, &'static str)> {
     let mut statements = sources::statements();
-    let others = [("remake_ids", again::IDS), ("dead_letters", letters::LETTERS)];
+    let others = [
+        ("remake_ids", again::IDS),
+        ("dead_letters", letters::LETTERS),
+        ("gaps_note", gaps::NOTE),
+        ("gaps_totals", gaps::TOTALS),
+    ];
     statements.extend(others.map(|(name, sql)| (name.to_owned(), sql)));
     statements
 }
@@ -102,6 +109,7 @@ impl Store {
         let members = accounts::members(connection, &accounts.collections).await?;
         let mut touched = Touched { all: accounts.touched, held: accounts.held };
         written.tree_changes = trees::write(connection, &batch.tree_changes, &mut touched.all).await?;
+        gaps::note(connection, &batch.tree_changes).await?;
         written.leaf_events = trees::write_events(connection, &batch.leaf_events, &mut touched.all).await?;
         written.dead_letters = letters::write(connection, &batch.dead_letters).await?;
         letters::settle(connection, &batch.settled).await?;
