@@ -89,7 +89,7 @@ impl AccountAt {
             slot: Slot::new(self.slot).unwrap(),
             write_version: self.write_version,
         };
-        account(&update).unwrap().unwrap()
+        account(&update).unwrap()
     }
 }
 

@@ -60,17 +60,22 @@ pub struct AccountSeen {
     pub slot: Slot,
     /// Orders updates of one slot.
     pub write_version: u64,
-    /// What it is; [`AccountKind::Unknown`] for one that was closed.
+    /// What it is; [`AccountKind::Unknown`] for one that was closed, and for one of another program.
     pub kind: AccountKind,
     /// The asset that it is a part of, where the account says so.
     pub asset_id: Option<Pubkey>,
-    /// What it holds; none for one that was closed.
+    /// What it holds.
     pub content: AccountContent,
     /// Addresses of accounts of the same asset that do not name it themselves: a mint's editions.
     pub tells_of: Vec<Pubkey>,
 }
 
 impl AccountSeen {
+    /// Whether nothing of an asset is in it any more.
+    pub(crate) fn ends(&self) -> bool {
+        matches!(self.content, AccountContent::Closed | AccountContent::Foreign)
+    }
+
     /// The collection of MPL Core that it is a member of.
     pub(crate) fn collection(&self) -> Option<Pubkey> {
         match self.content {
@@ -93,6 +98,9 @@ impl AccountSeen {
 pub enum AccountContent {
     /// Nothing: it was closed.
     Closed,
+    /// What no asset is made of: it belongs to another program, or is of a kind that nobody keeps. What was known of the
+    /// account ended there, as if it had been closed; where nothing was known, nothing is kept.
+    Foreign,
     /// A token account's members.
     Token(TokenAccount),
     /// Bytes, of all other kinds.

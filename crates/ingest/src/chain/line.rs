@@ -118,7 +118,7 @@ fn tell_account(json: &str, line: &str) -> Result<Told, String> {
         write_version: parsed.write_version,
     };
     Ok(match account(&update) {
-        Ok(seen) => Told { slot, accounts: seen.into_iter().collect(), ..Told::default() },
+        Ok(seen) => Told { slot, accounts: vec![seen], ..Told::default() },
         Err(reason) => Told {
             slot,
             dead_letter: Some(DeadLetter {

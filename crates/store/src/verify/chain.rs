@@ -11,9 +11,12 @@ use crate::chain::{AssetSources, Composed};
 use crate::read::members::pubkey;
 use crate::write::{ChainRow, read_sources};
 
-/// A page of assets of the chain, with what is shown of them. `$1` the id behind which it begins, `$2` how many.
+/// A page of assets of the chain, with what is shown of them, and whether they are due to be made anew. `$1` the id behind
+/// which it begins, `$2` how many.
 pub(super) const CHAIN_ASSETS: &str =
-    "SELECT made.asset_id, made.single, made.json_uri, made.version, asset.version, asset.slot_updated
+    "SELECT made.asset_id, made.single, made.json_uri, made.version, asset.version, asset.slot_updated,
+    EXISTS (SELECT FROM account JOIN remake_due ON remake_due.source = account.core_collection
+            WHERE account.address = made.asset_id) AS due
 FROM (SELECT asset_id, single, json_uri, version FROM chain_asset WHERE asset_id > $1 ORDER BY asset_id LIMIT $2) AS made
      LEFT JOIN asset ON asset.asset_id = made.asset_id
 ORDER BY made.asset_id";
@@ -27,11 +30,17 @@ pub struct StoredChainAsset {
     row: ChainRow,
     /// Version and slot of the last change of what is shown.
     shown: Option<(i64, i64)>,
+    /// Whether it is due to be made anew: until then it is as it was.
+    due: bool,
 }
 
 impl StoredChainAsset {
-    /// What is not as it is when the asset is made again, by columns. What an import has written since is let be.
+    /// What is not as it is when the asset is made again, by columns. What an import has written since is let be, and what is
+    /// due to be made again.
     pub fn differing(&self, made: Option<&Composed>) -> Vec<&'static str> {
+        if self.due {
+            return Vec::new();
+        }
         let again = ChainRow::of(made);
         let mut differing = Vec::new();
         for (is_same, what) in [
@@ -73,12 +82,12 @@ impl Snapshot {
                 ChainRow { single: row.try_get(1)?, json_uri: row.try_get(2)?, version: row.try_get(3)? };
             let shown = row.try_get::<Option<i64>, _>(4)?.zip(row.try_get(5)?);
             wanted.insert(id, made.json_uri.clone());
-            noted.insert(id, (made, shown));
+            noted.insert(id, (made, shown, row.try_get(6)?));
         }
         let sources = read_sources(&mut self.connection, &wanted).await?;
         let with_sources = sources.into_iter().filter_map(|sources| {
-            let (row, shown) = noted.remove(&sources.id)?;
-            Some(StoredChainAsset { sources, row, shown })
+            let (row, shown, due) = noted.remove(&sources.id)?;
+            Some(StoredChainAsset { sources, row, shown, due })
         });
         Ok(with_sources.collect())
     }

@@ -1,6 +1,6 @@
 //! The table `account`: locked, held against a batch, written.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use sqlx::Row as _;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
@@ -101,22 +101,6 @@ pub(super) async fn write<'b>(
     Ok(changes)
 }
 
-/// The members of collections of MPL Core, in the order of their addresses, which are their ids. Index
-/// `account_core_collection`.
-pub(super) async fn members(
-    connection: &mut PgConnection,
-    collections: &BTreeSet<Pubkey>,
-) -> Result<BTreeSet<Pubkey>, StoreError> {
-    if collections.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let rows = sqlx::query("SELECT address FROM account WHERE core_collection = ANY($1)")
-        .bind(collections.iter().map(|collection| *collection.as_bytes()).collect::<Vec<_>>())
-        .fetch_all(connection)
-        .await?;
-    rows.iter().map(|row| Ok(Pubkey::from_bytes(row.try_get(0)?))).collect()
-}
-
 async fn lock(
     connection: &mut PgConnection,
     updates: &[AccountSeen],
@@ -202,7 +186,7 @@ fn newest(row: &Row<'_>) -> Moment {
 
 fn program(row: &Row<'_>) -> Option<Pubkey> {
     match &row.content?.content {
-        AccountContent::Closed => None,
+        AccountContent::Closed | AccountContent::Foreign => None,
         AccountContent::Token(token) => Some(token.program),
         AccountContent::Data { program, .. } => Some(*program),
     }

@@ -5,6 +5,7 @@
 //! written. Rows of one table are always locked in the order of their keys, and tables in the order of this file.
 
 mod accounts;
+mod due;
 mod letters;
 mod registers;
 mod sources;
@@ -19,15 +20,10 @@ use vitrine_model::{ListKey, Pubkey};
 
 pub use letters::StoredLetter;
 pub(crate) use sources::read as read_sources;
-pub use sources::statements;
 
 use super::{Owned, Written, documents};
 use crate::chain::{AssetSources, ChainBatch, Compose, Composed, Document};
 use crate::{Store, StoreError};
-
-/// How many members of a collection are made anew at once where its authority changes. There may be more of them than memory
-/// has room for; what a later part locks out of order ends in another try at worst.
-const MEMBERS_AT_ONCE: usize = 1000;
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,6 +40,12 @@ pub struct ChainWritten {
     pub dead_letters: u64,
     /// What became of the assets that were made anew.
     pub assets: Written,
+}
+
+/// Statements with their names, for the tests that hold them against golden files and plans.
+pub fn statements() -> Vec<(String, &'static str)> {
+    let due = due::statements().map(|(name, sql)| (name.to_owned(), sql));
+    sources::statements().into_iter().chain(due).collect()
 }
 
 impl AddAssign for ChainWritten {
@@ -75,15 +77,41 @@ struct Touched {
 }
 
 impl Store {
-    /// Writes what a batch tells, and the assets that are made of it: all of it or nothing. To write it twice is to write
-    /// it once, and batches may come in any order. Where another writer comes between, the batch is tried again from the
-    /// start.
+    /// Writes what a batch tells, and the assets that are made of it, and then those that share what it changed
+    /// ([`Store::remake_due`]). To write it twice is to write it once, and batches may come in any order.
     pub async fn write_chain(
         &self,
         batch: &ChainBatch,
         compose: Compose<'_>,
     ) -> Result<ChainWritten, StoreError> {
-        self.persist(|| self.write_chain_once(batch, compose)).await
+        let mut written = self.write_chain_batch(batch, compose).await?;
+        while let Some(more) = self.remake_due(compose).await? {
+            written.assets += more;
+        }
+        Ok(written)
+    }
+
+    /// Writes what a batch tells, and the assets that are made of it: all of it or nothing. Those that share what it
+    /// changed are left to [`Store::remake_due`]. Where another writer comes between, the batch is tried again from the start.
+    ///
+    /// The watermark of a batch is written behind it, and behind all that was due to be made anew.
+    pub async fn write_chain_batch(
+        &self,
+        batch: &ChainBatch,
+        compose: Compose<'_>,
+    ) -> Result<ChainWritten, StoreError> {
+        let mut written = self.persist(|| self.write_chain_once(batch, compose)).await?;
+        if let Some(slot) = batch.watermark {
+            written.assets += self.remake_all_due(compose).await?;
+            sqlx::query(
+                "INSERT INTO watermark (source, slot) VALUES ('ingest', $1)
+                 ON CONFLICT (source) DO UPDATE SET slot = greatest(watermark.slot, excluded.slot)",
+            )
+            .bind(slot.as_i64())
+            .execute(&self.write)
+            .await?;
+        }
+        Ok(written)
     }
 
     /// Makes assets anew of what is stored: for a document that has arrived, or a decoder that reads more than before.
@@ -102,30 +130,14 @@ impl Store {
         let changed = accounts.inserted.len() + accounts.replaced.len() + accounts.adjusted.len();
         let mut written =
             ChainWritten { accounts: changed as u64, stale: accounts.stale, ..ChainWritten::default() };
-        let members = accounts::members(connection, &accounts.collections).await?;
+        due::add(connection, &accounts.collections).await?;
         let mut touched = Touched { all: accounts.touched, held: accounts.held };
         written.tree_changes = trees::write(connection, &batch.tree_changes, &mut touched.all).await?;
         written.leaf_events = trees::write_events(connection, &batch.leaf_events, &mut touched.all).await?;
         written.dead_letters = letters::write(connection, &batch.dead_letters).await?;
         letters::settle(connection, &batch.settled).await?;
-        let (assets, mut lists) = self.make(connection, &touched, compose).await?;
+        let (assets, lists) = self.make(connection, &touched, compose).await?;
         written.assets = assets;
-        let members: Vec<Pubkey> = members.difference(&touched.all).copied().collect();
-        for part in members.chunks(MEMBERS_AT_ONCE) {
-            let touched = Touched { all: part.iter().copied().collect(), held: BTreeSet::new() };
-            let (assets, more) = self.make(connection, &touched, compose).await?;
-            written.assets += assets;
-            lists.extend(more);
-        }
-        if let Some(slot) = batch.watermark {
-            sqlx::query(
-                "INSERT INTO watermark (source, slot) VALUES ('ingest', $1)
-                 ON CONFLICT (source) DO UPDATE SET slot = greatest(watermark.slot, excluded.slot)",
-            )
-            .bind(slot.as_i64())
-            .execute(&mut *connection)
-            .await?;
-        }
         transaction.commit().await?;
         self.list_ids.remember(lists);
         Ok(written)

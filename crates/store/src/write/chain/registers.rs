@@ -80,7 +80,7 @@ impl Register {
     /// transaction meant to do, has a write version.
     fn take(&mut self, update: &AccountSeen) -> bool {
         let moment = (update.slot, update.write_version);
-        let closes = update.content == AccountContent::Closed;
+        let closes = update.ends();
         if self.newest.is_none_or(|newest| moment > newest || (moment == newest && self.closed && !closes)) {
             self.newest = Some(moment);
             self.closed = closes;
@@ -121,7 +121,17 @@ pub(super) fn changes<'b>(updates: &'b [AccountSeen], stored: &HashMap<Pubkey, R
         register: stored.get(&address).copied().unwrap_or_default(),
         content: None,
     };
-    for update in updates {
+    // Last of all what belongs to others: it ends accounts that are known, and makes none known. There are more accounts of
+    // other programs than there are of ours.
+    let (foreign, ours): (Vec<_>, Vec<_>) =
+        updates.iter().partition(|update| update.content == AccountContent::Foreign);
+    for update in ours.into_iter().chain(foreign) {
+        if update.content == AccountContent::Foreign
+            && !rows.contains_key(&update.address)
+            && !stored.contains_key(&update.address)
+        {
+            continue;
+        }
         let row = rows.entry(update.address).or_insert_with(|| row_of(update.address));
         let before = row.register;
         if row.register.take(update) {

@@ -39,7 +39,7 @@ const DOCUMENTS: &str = "SELECT uri, body FROM document
 WHERE digest IN (SELECT sha256(convert_to(uri, 'UTF8')) FROM UNNEST($1::text[]) AS wanted (uri)) AND body IS NOT NULL";
 
 /// Statements with their names, for the tests that hold them against golden files and plans.
-pub fn statements() -> Vec<(String, &'static str)> {
+pub(super) fn statements() -> Vec<(String, &'static str)> {
     [
         ("sources_accounts", ACCOUNTS),
         ("sources_holders", HOLDERS),
