@@ -42,7 +42,7 @@ SELECT pg_temp.address('member', n), 5, pg_temp.address('member', n), 1, 0, fals
        pg_temp.address('collection', CASE WHEN n % 2 = 0 THEN 0 ELSE n END)
 FROM generate_series(1, 10000) AS n;
 INSERT INTO remake_due (source) SELECT pg_temp.address('collection', n) FROM generate_series(1, 20000) AS n;
-INSERT INTO tree_node (tree, node_index, seq, hash) SELECT pg_temp.address('tree', 0), n, 1, pg_temp.address('node', n) FROM generate_series(1, 20000) AS n;
+INSERT INTO tree_node (tree, node_index, slot, seq, hash) SELECT pg_temp.address('tree', 0), n, 1, 1, pg_temp.address('node', n) FROM generate_series(1, 20000) AS n;
 ";
 
 async fn seed(database: &Database, connection: &mut PgConnection) {
@@ -209,7 +209,7 @@ async fn sources_are_read_by_index() {
         ("sources_documents", "ARRAY['7', '8', 'x']".to_owned(), vec!["document_pkey"], 3),
         ("due_add", ids("collection"), vec!["account_core_collection"], 100),
         ("due_take", "100".to_owned(), vec!["remake_due_pkey"], 100),
-        ("due_sharers", sharers, vec!["account_core_collection"], 1_000),
+        ("due_sharers", sharers, vec!["account_core_collection"], 1_001),
     ];
     let statements = source_statements();
     assert_eq!(statements.len(), expected.len());

@@ -107,7 +107,7 @@ async fn check(store: &Store) -> (Report, Vec<String>) {
 }
 
 /// A statement that damages the database, a word that names the place, and the checks that have to find it.
-const DAMAGES: [(&str, &str, &[&str]); 21] = [
+const DAMAGES: [(&str, &str, &[&str]); 22] = [
     ("UPDATE asset_list SET total = total + 1 WHERE list_id = 1", "list 1:", &["total"]),
     (
         "DELETE FROM list_member WHERE (list_id, asset_id) = (SELECT list_id, asset_id FROM list_member LIMIT 1)",
@@ -159,6 +159,7 @@ const DAMAGES: [(&str, &str, &[&str]); 21] = [
         "slot_updated",
         &["remade", "member_columns"],
     ),
+    ("UPDATE tree_change SET event = '{' WHERE seq = 2", "change 2 of the tree", &["remade", "unread"]),
     ("UPDATE chain_asset SET version = NULL, json_uri = NULL", "json_uri", &["remade"]),
     ("DELETE FROM chain_asset", "asset", &["unknown_chain_asset"]),
 ];

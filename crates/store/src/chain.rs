@@ -185,7 +185,8 @@ pub struct AssetSources {
     pub holder: Option<Holder>,
     /// Who may change the collection of MPL Core that its account is tied to ([`CoreTie`]); none where that was not seen.
     pub collection_authority: Option<Pubkey>,
-    /// The changes of its leaf that are understood, in the order of `seq`.
+    /// The changes of its leaf that are understood, in the order of `slot` and `seq`. A tree that was closed and made again
+    /// counts from 0 anew: those of its earlier lives come first.
     pub leaf: Vec<LeafChange>,
     /// Its events that changed no tree, in the order of slot, signature and position.
     pub events: Vec<LeafEvent>,

@@ -15,6 +15,8 @@ pub mod leaf;
 mod plugins;
 mod program;
 mod token;
+mod unread;
 
 pub use account::{AccountUpdate, account};
 pub use compose::compose;
+pub use unread::unread;

@@ -54,7 +54,7 @@ fn change_log(index: u32) -> Vec<u8> {
 
 #[test]
 fn a_change_of_any_tree_is_kept() {
-    let tx = of(vec![call(SPL_ACCOUNT_COMPRESSION, &[], vec![], 1), call(SPL_NOOP, &[], change_log(1), 2)]);
+    let tx = of(vec![call(SPL_ACCOUNT_COMPRESSION, &[9], vec![], 1), call(SPL_NOOP, &[], change_log(1), 2)]);
     let expected = TreeChange {
         tree: key(9),
         program: SPL_ACCOUNT_COMPRESSION,
@@ -73,11 +73,30 @@ fn a_change_of_any_tree_is_kept() {
     assert_eq!(transaction(&bare), TransactionSeen::default());
 }
 
+/// A node that does not record who called makes all calls of an instruction look alike.
+#[test]
+fn nobody_logs_a_change_in_the_name_of_the_compression_program() {
+    let verify_leaf = [124, 220, 22, 223, 104, 10, 250, 224];
+    let seen = |accounts: &[u8], data: &[u8]| {
+        let mut tx = of(vec![
+            call(TOKEN, &[], vec![], 1),
+            call(SPL_ACCOUNT_COMPRESSION, accounts, data.to_vec(), 2),
+            call(SPL_NOOP, &[], change_log(1), 2),
+        ]);
+        tx.instructions[1..].iter_mut().for_each(|call| call.height = None);
+        transaction(&tx)
+    };
+    assert_eq!(seen(&[9], &[0; 8]).tree_changes.len(), 1);
+    assert_eq!(seen(&[9], &verify_leaf), TransactionSeen::default());
+    let other = seen(&[8], &[0; 8]);
+    assert_eq!((other.tree_changes.len(), other.problems.len()), (0, 1));
+}
+
 #[test]
 fn what_is_no_path_is_a_problem_and_no_change() {
     for data in [change_log(0), change_log(2), change_log(u32::MAX), change_log(1)[..50].to_vec()] {
         let seen = transaction(&of(vec![
-            call(SPL_ACCOUNT_COMPRESSION, &[], vec![], 1),
+            call(SPL_ACCOUNT_COMPRESSION, &[9], vec![], 1),
             call(SPL_NOOP, &[], data, 2),
         ]));
         assert_eq!((seen.tree_changes.len(), seen.problems.len()), (0, 1));
@@ -90,7 +109,7 @@ fn an_unknown_instruction_is_a_problem_and_its_change_is_kept() {
     let bubblegum = crate::decode::bubblegum::BUBBLEGUM;
     let seen = transaction(&of(vec![
         call(bubblegum, &[], vec![1; 8], 1),
-        call(SPL_ACCOUNT_COMPRESSION, &[], vec![], 2),
+        call(SPL_ACCOUNT_COMPRESSION, &[9], vec![], 2),
         call(SPL_NOOP, &[], change_log(1), 3),
     ]));
     assert_eq!(seen.tree_changes.len(), 1);

@@ -97,6 +97,9 @@ fn change(tx: &Transaction, at: usize) -> Result<Option<TreeChange>, String> {
         Ok(LogEvent::ApplicationData(_)) => return Ok(None),
         Err(reason) => return Err(format!("the change of a tree: {reason}")),
     };
+    if !tx.instructions[at].accounts.contains(&log.tree) {
+        return Err(format!("a change of the tree {}, which the instruction was not for", log.tree));
+    }
     if !leads_to_the_root(&log) {
         return Err(format!(
             "change {} of the tree {} is no path from a leaf to the root",

@@ -28,7 +28,7 @@ const HOLDERS: &str = "SELECT wanted.asset_id, held.* FROM UNNEST($1::bytea[]) A
 
 /// The changes of leaves. `$1` the assets. Index `tree_change_asset`.
 const CHANGES: &str = "SELECT asset_id, tree, seq, leaf_index, slot, instruction, event FROM tree_change
-WHERE asset_id = ANY($1) ORDER BY asset_id, seq, tree";
+WHERE asset_id = ANY($1) ORDER BY asset_id, slot, seq";
 
 /// The events that changed no tree. `$1` the assets. The primary key.
 const EVENTS: &str = "SELECT asset_id, slot, instruction, event FROM leaf_event
