@@ -25,12 +25,17 @@ CREATE TABLE IF NOT EXISTS tree_change (
     instruction text,
     -- What it did to the asset, as JSON (vitrine-ingest, normalise/leaf.rs).
     event       text,
+    -- The collection whose royalties it says that the asset has; null where it has its own, or says nothing of it.
+    inherits    bytea   CHECK (octet_length(inherits) = 32),
     PRIMARY KEY (tree, slot, seq)
 );
 -- Serves: an asset's events, and its leaf, for getAssetProof and getAssetSignatures by id.
 CREATE INDEX IF NOT EXISTS tree_change_asset ON tree_change (asset_id, slot, seq) WHERE asset_id IS NOT NULL;
 -- Serves: getAssetSignatures, the changes of a leaf.
 CREATE INDEX IF NOT EXISTS tree_change_leaf ON tree_change (tree, leaf_index, seq);
+
+-- Serves: the assets that are made anew when the royalties of their collection change.
+CREATE INDEX IF NOT EXISTS tree_change_inherits ON tree_change (inherits, asset_id) WHERE inherits IS NOT NULL;
 
 -- Events of compressed assets that change no tree, as decompressions. They are a set, too.
 CREATE TABLE IF NOT EXISTS leaf_event (

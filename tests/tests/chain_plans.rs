@@ -203,13 +203,13 @@ async fn sources_are_read_by_index() {
         // Each with its collection.
         ("sources_accounts", ids("master mint"), vec!["account_asset", "account_pkey"], 200),
         ("sources_holders", ids("mint"), vec!["account_holder"], 100),
-        ("sources_changes", ids("leaf"), vec!["tree_change_asset"], 300),
+        ("sources_changes", ids("leaf"), vec!["tree_change_asset", "account_pkey"], 300),
         ("sources_events", ids("leaf"), vec!["leaf_event_pkey"], 0),
         // Three are asked for, and two are there.
         ("sources_documents", "ARRAY['7', '8', 'x']".to_owned(), vec!["document_pkey"], 3),
-        ("due_add", ids("collection"), vec!["account_core_collection"], 100),
+        ("due_add", ids("collection"), vec!["account_core_collection", "tree_change_inherits"], 100),
         ("due_take", "100".to_owned(), vec!["remake_due_pkey"], 100),
-        ("due_sharers", sharers, vec!["account_core_collection"], 1_001),
+        ("due_sharers", sharers, vec!["account_core_collection", "tree_change_inherits"], 2_002),
     ];
     let statements = source_statements();
     assert_eq!(statements.len(), expected.len());

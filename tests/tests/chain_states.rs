@@ -11,7 +11,9 @@ use rand::{Rng as _, SeedableRng as _};
 use serde_json::Value;
 use vitrine_ingest::decode::bubblegum::asset_id;
 use vitrine_ingest::normalise::compose;
-use vitrine_ingest::normalise::leaf::{Fate, LeafEvent, LeafMetadata, LeafState};
+use vitrine_ingest::normalise::leaf::{
+    Fate, LeafCollection, LeafEvent, LeafMetadata, LeafState, LeafStateV2,
+};
 use vitrine_ingest::verify::verify;
 use vitrine_model::merkle::{Hash, empty, parent};
 use vitrine_model::{Pubkey, Slot};
@@ -144,6 +146,7 @@ impl Tree {
             asset_id: None,
             instruction: None,
             event: None,
+            inherits: None,
             path,
         }
     }
@@ -188,6 +191,44 @@ impl Tree {
             ..change
         }
     }
+}
+
+/// The same change, of a leaf of version 2 that owes what its collection says.
+fn inheriting(change: TreeChange, collection: Pubkey) -> TreeChange {
+    let mut event: LeafEvent = serde_json::from_str(change.event.as_deref().unwrap()).unwrap();
+    let hash = Pubkey::from_bytes([4; 32]);
+    let v2 = LeafStateV2 { collection_hash: hash, asset_data_hash: hash, flags: 0 };
+    event.leaf = event.leaf.map(|leaf| LeafState { v2: Some(v2), ..leaf });
+    let inherits = event.metadata.is_some().then_some(collection);
+    event.metadata = event.metadata.map(|metadata| LeafMetadata {
+        seller_fee_basis_points: u16::MAX,
+        collection: Some(LeafCollection { key: collection, verified: true }),
+        ..metadata
+    });
+    TreeChange { event: Some(serde_json::to_string(&event).unwrap()), inherits, ..change }
+}
+
+/// A collection of MPL Core with royalties.
+fn with_royalties(address: Pubkey, basis_points: u16, slot: u64) -> AccountSeen {
+    let collection = CoreCollection {
+        authority: pubkey(9),
+        name: "All".to_owned(),
+        uri: String::new(),
+        minted: 1,
+        size: 1,
+    };
+    let mut data = collection.data();
+    let place = data.len() as u64 + 9;
+    // The plugin of number 0: its share, nobody who gets it, no rules.
+    let plugin = [vec![0], basis_points.to_le_bytes().to_vec(), vec![0; 5]].concat();
+    data.push(3);
+    data.extend((place + plugin.len() as u64).to_le_bytes());
+    data.extend(plugin);
+    // The registry: one plugin, of the update authority; none that is external.
+    data.extend([4, 1, 0, 0, 0, 0, 2]);
+    data.extend(place.to_le_bytes());
+    data.extend([0; 4]);
+    at(address, CoreAsset::PROGRAM, data, slot).seen()
 }
 
 /// How many assets of MPL Core have this authority.
@@ -411,5 +452,48 @@ async fn lives_of_a_tree_are_not_mixed() {
     assert_eq!(write(vec![making, transfer]).await, None);
     let minted = write(vec![mint]).await.unwrap();
     assert_eq!(minted["content"]["metadata"]["name"], "Minted in 21");
+    world.end().await;
+}
+
+/// A leaf may owe what its collection says: that is shown, whichever of the two is seen first, and when it changes.
+#[tokio::test]
+async fn a_leaf_owes_what_its_collection_says() {
+    let world = World::new().await;
+    let write = async |changes: &[TreeChange], accounts: Vec<AccountSeen>| {
+        let batch = ChainBatch { tree_changes: changes.to_vec(), accounts, ..ChainBatch::default() };
+        world.store.write_chain(&batch, &compose).await.unwrap();
+    };
+    for (number, leaf_first) in [(0, true), (1, false)] {
+        let (address, all) = (pubkey(1_000 + number), pubkey(2_000 + number));
+        let mut tree = Tree::new(address);
+        let minted = [tree.set(10, 0, [0; 32]), inheriting(tree.run(11, "MintV2", 0, pubkey(1)), all)];
+        let moved = [inheriting(tree.run(14, "TransferV2", 0, pubkey(2)), all)];
+        let royalty = async || {
+            let asset = world.asset(asset_id(address, 0).unwrap()).await.unwrap();
+            let royalty = &asset["royalty"];
+            assert_eq!(
+                (&royalty["sfbp_inherited"], &royalty["basis_points_raw"]),
+                (&true.into(), &65_535.into())
+            );
+            royalty["basis_points"].as_u64().unwrap()
+        };
+        if leaf_first {
+            write(&minted, Vec::new()).await;
+            assert_eq!(royalty().await, 0, "nobody knows yet");
+            write(&[], vec![with_royalties(all, 250, 5)]).await;
+        } else {
+            write(&[], vec![with_royalties(all, 250, 5)]).await;
+            write(&minted, Vec::new()).await;
+        }
+        assert_eq!(royalty().await, 250);
+        write(&moved, Vec::new()).await;
+        assert_eq!(royalty().await, 250, "a transfer says nothing of it");
+        write(&[], vec![with_royalties(all, 400, 6)]).await;
+        assert_eq!(royalty().await, 400);
+        write(&[], vec![with_royalties(all, 300, 4)]).await;
+        assert_eq!(royalty().await, 400, "what is older says nothing");
+        write(&[], vec![collection(all, pubkey(9), 7)]).await;
+        assert_eq!(royalty().await, 0, "it has none any more");
+    }
     world.end().await;
 }

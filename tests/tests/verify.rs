@@ -66,6 +66,7 @@ fn changes(leaves: &[u64]) -> Vec<TreeChange> {
             asset_id: asset,
             instruction: asset.map(|_| "MintV1".to_owned()),
             event: asset.map(|_| minted().to_string()),
+            inherits: None,
             path,
         });
     }

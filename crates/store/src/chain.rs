@@ -84,11 +84,13 @@ impl AccountSeen {
         }
     }
 
-    /// Who may change the collection of MPL Core that it is.
-    pub(crate) fn authority(&self) -> Option<Pubkey> {
+    /// What the collection of MPL Core that it is lends to others: its authority, and the share of its royalties.
+    pub(crate) fn lends(&self) -> (Option<Pubkey>, Option<u16>) {
         match self.content {
-            AccountContent::Data { tie: Some(CoreTie::Collection { authority }), .. } => Some(authority),
-            _ => None,
+            AccountContent::Data { tie: Some(CoreTie::Collection { authority, basis_points }), .. } => {
+                (Some(authority), basis_points)
+            }
+            _ => (None, None),
         }
     }
 }
@@ -116,8 +118,9 @@ pub enum AccountContent {
     },
 }
 
-/// What ties an asset of MPL Core to its collection: the authority of the collection is the asset's. An asset is made
-/// anew when the authority that its collection's account names becomes another one, or is seen for the first time.
+/// What ties an asset to its collection of MPL Core: the authority of the collection is the asset's, and its royalties are those of
+/// leaves that say so ([`TreeChange::inherits`]). Assets are made anew when what the collection's account names of these
+/// becomes another, or is seen for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CoreTie {
     /// An asset that is in a collection.
@@ -129,6 +132,8 @@ pub enum CoreTie {
     Collection {
         /// Who may change it and its members.
         authority: Pubkey,
+        /// The share of its royalties in hundredths of a percent; none without.
+        basis_points: Option<u16>,
     },
 }
 
@@ -236,6 +241,9 @@ pub struct LeafChange {
     pub instruction: String,
     /// What it did, as JSON.
     pub event: String,
+    /// The share of royalties, in hundredths of a percent, that the collection has of which it says that the asset inherits
+    /// it; none where it says nothing of that, or the collection was not seen.
+    pub inherited: Option<u16>,
 }
 
 /// An event of a compressed asset that changed no tree.
@@ -294,6 +302,8 @@ pub struct TreeChange {
     pub instruction: Option<String>,
     /// What it did to the asset, as JSON; none where nobody understood it.
     pub event: Option<String>,
+    /// The collection of MPL Core whose royalties it says that the asset has.
+    pub inherits: Option<Pubkey>,
     /// The hashes from the leaf to the root: one more than the tree is deep.
     pub path: Vec<[u8; 32]>,
 }

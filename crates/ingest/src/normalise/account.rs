@@ -6,7 +6,7 @@ use vitrine_store::{AccountContent, AccountKind, AccountSeen, CoreTie, Edition, 
 use super::program::{
     AGENT_IDENTITY, INSCRIPTION, MPL_CORE, SYSTEM, TOKEN_METADATA, edition_of, token_program,
 };
-use crate::decode::mpl_core::UpdateAuthority;
+use crate::decode::mpl_core::{InternalPlugin, UpdateAuthority};
 use crate::decode::token_metadata::{MasterEdition, Metadata, TokenStandard};
 use crate::decode::{Reason, agent_identity, inscription, mpl_core, spl_token, token_metadata};
 
@@ -145,9 +145,13 @@ fn core(update: &AccountUpdate<'_>) -> Result<Said, Reason> {
         // Nobody but a ledger knows what is behind the hash.
         Account::HashedAsset { .. } => return Ok(Said::foreign()),
         Account::Asset(asset, _) => (AccountKind::CoreAsset, member(asset.update_authority)),
-        Account::Collection(collection, _) => {
+        Account::Collection(collection, plugins) => {
             let authority = collection.update_authority;
-            (AccountKind::CoreCollection, Some(CoreTie::Collection { authority }))
+            let basis_points = plugins.internal.iter().find_map(|record| match record.plugin {
+                InternalPlugin::Royalties { basis_points, .. } => Some(basis_points),
+                _ => None,
+            });
+            (AccountKind::CoreCollection, Some(CoreTie::Collection { authority, basis_points }))
         }
         Account::Group(..) => (AccountKind::CoreGroup, None),
     };

@@ -120,6 +120,7 @@ impl Chain {
                 slot: change.slot,
                 instruction: change.instruction.clone()?,
                 event: change.event.clone()?,
+                inherited: change.inherits.and_then(|collection| self.basis_points(collection)),
             })
         });
         let events = || self.events.values().filter(|event| event.asset_id == id);
@@ -148,7 +149,14 @@ impl Chain {
     fn authority(&self, row: &Row) -> Option<Pubkey> {
         let Some(CoreTie::Member { collection }) = row.tie() else { return None };
         match self.accounts.get(&collection)?.tie()? {
-            CoreTie::Collection { authority } => Some(authority),
+            CoreTie::Collection { authority, .. } => Some(authority),
+            CoreTie::Member { .. } => None,
+        }
+    }
+
+    fn basis_points(&self, collection: Pubkey) -> Option<u16> {
+        match self.accounts.get(&collection)?.tie()? {
+            CoreTie::Collection { basis_points, .. } => basis_points,
             CoreTie::Member { .. } => None,
         }
     }

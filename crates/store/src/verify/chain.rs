@@ -16,7 +16,9 @@ use crate::write::{ChainRow, read_sources};
 pub(super) const CHAIN_ASSETS: &str =
     "SELECT made.asset_id, made.single, made.json_uri, made.version, asset.version, asset.slot_updated,
     EXISTS (SELECT FROM account JOIN remake_due ON remake_due.source = account.core_collection
-            WHERE account.address = made.asset_id) AS due
+            WHERE account.address = made.asset_id)
+    OR EXISTS (SELECT FROM tree_change JOIN remake_due ON remake_due.source = tree_change.inherits
+               WHERE tree_change.asset_id = made.asset_id) AS due
 FROM (SELECT asset_id, single, json_uri, version FROM chain_asset WHERE asset_id > $1 ORDER BY asset_id LIMIT $2) AS made
      LEFT JOIN asset ON asset.asset_id = made.asset_id
 ORDER BY made.asset_id";

@@ -177,8 +177,13 @@ mod tests {
     #[test]
     fn silent_instructions_are_those_of_the_programs() {
         use sha2::{Digest as _, Sha256};
-        let names =
-            ["verify_leaf", "transfer_authority", "close_empty_tree", "prepare_batch_merkle_tree", "append_canopy_nodes"];
+        let names = [
+            "verify_leaf",
+            "transfer_authority",
+            "close_empty_tree",
+            "prepare_batch_merkle_tree",
+            "append_canopy_nodes",
+        ];
         for (name, silent) in names.into_iter().zip(SILENT) {
             assert!(Sha256::digest(format!("global:{name}")).starts_with(&silent), "{name}");
         }

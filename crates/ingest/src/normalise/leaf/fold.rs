@@ -20,6 +20,8 @@ pub struct Leaf {
     pub authority: Option<Pubkey>,
     /// What became of it.
     pub fate: Fate,
+    /// The share of its collection's royalties, in hundredths of a percent, where it inherits them and they are known.
+    pub inherited: Option<u16>,
 }
 
 /// Puts the events of a leaf together: for each member the newest event that says something of it wins. Events may be
@@ -35,10 +37,14 @@ pub fn fold(sources: &AssetSources) -> Option<Leaf> {
     let begin = life.first()?.slot;
     // A leaf that was decompressed never changes again.
     let of_life = sources.events.iter().filter(|event| event.slot >= begin);
-    let events =
-        life.iter().map(|change| change.event.as_str()).chain(of_life.map(|event| event.event.as_str()));
+    let changes = life.iter().map(|change| (change.event.as_str(), change.inherited));
+    let events = changes.chain(of_life.map(|event| (event.event.as_str(), None)));
+    let mut inherited = None;
     let mut all = LeafEvent::default();
-    for event in events.filter_map(read) {
+    for (event, of_collection) in events.filter_map(|(event, inherited)| Some((read(event)?, inherited))) {
+        if event.metadata.is_some() {
+            inherited = of_collection;
+        }
         all.leaf = event.leaf.or(all.leaf);
         all.metadata = event.metadata.or(all.metadata);
         all.authority = event.authority.or(all.authority);
@@ -52,6 +58,7 @@ pub fn fold(sources: &AssetSources) -> Option<Leaf> {
         metadata: all.metadata?,
         authority: all.authority,
         fate: all.fate.unwrap_or(Fate::InTree),
+        inherited,
     })
 }
 

@@ -65,6 +65,7 @@ fn a_change_of_any_tree_is_kept() {
         asset_id: None,
         instruction: None,
         event: None,
+        inherits: None,
         path: vec![[1; 32], [2; 32]],
     };
     assert_eq!(transaction(&tx), TransactionSeen { tree_changes: vec![expected], ..Default::default() });
@@ -157,6 +158,7 @@ impl Rows {
                 slot: change.slot,
                 instruction: change.instruction.clone().unwrap(),
                 event: change.event.clone().unwrap(),
+                inherited: None,
             });
         }
         for event in self.events.values().filter(|event| event.asset_id == id) {
@@ -297,6 +299,7 @@ fn event(sources: &mut AssetSources, seq: u64, event: &Value) {
         slot: Slot::new(seq).unwrap(),
         instruction: "Any".to_owned(),
         event: event.to_string(),
+        inherited: None,
     };
     sources.leaf.push(change);
     sources.leaf.sort_by_key(|change| change.seq);
@@ -390,5 +393,28 @@ fn flags_are_what_they_say() {
             (&json!(true), &json!(u16::MAX))
         );
         assert_eq!((&royalty["basis_points"], &royalty["percent"]), (&json!(0), &json!(0.0)));
+    }
+}
+
+#[test]
+fn a_leaf_inherits_only_where_it_says_so() {
+    let v2 = json!({"collection_hash": key(30), "asset_data_hash": key(31), "flags": 0});
+    let collection = json!({"key": key(12), "verified": true});
+    let event = |fee: u16, v2: Value, collection: Value| -> LeafEvent {
+        let mut event = json!({"leaf": state(2, 2), "metadata": metadata("A")});
+        event["leaf"]["v2"] = v2;
+        (event["metadata"]["seller_fee_basis_points"], event["metadata"]["collection"]) =
+            (fee.into(), collection);
+        serde_json::from_value(event).unwrap()
+    };
+    assert_eq!(event(10_001, v2.clone(), collection.clone()).inherits(), Some(key(12)));
+    assert_eq!(event(u16::MAX, v2.clone(), collection.clone()).inherits(), Some(key(12)));
+    for event in [
+        event(10_000, v2.clone(), collection.clone()),
+        event(10_001, Value::Null, collection),
+        event(10_001, v2, Value::Null),
+        LeafEvent::default(),
+    ] {
+        assert_eq!(event.inherits(), None);
     }
 }

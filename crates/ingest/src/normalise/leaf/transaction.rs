@@ -77,6 +77,7 @@ impl TransactionSeen {
         // There is none where the change itself was no change: then that is the problem.
         if let Some(change) = change {
             change.asset_id = Some(asset_id);
+            change.inherits = leaf.inherits();
             change.instruction = Some(name);
             change.event = Some(text);
         }
@@ -116,6 +117,7 @@ fn change(tx: &Transaction, at: usize) -> Result<Option<TreeChange>, String> {
         asset_id: None,
         instruction: None,
         event: None,
+        inherits: None,
         path: log.path.into_iter().map(|node| node.node).collect(),
     }))
 }

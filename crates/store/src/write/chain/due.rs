@@ -20,23 +20,28 @@ const PAGE: i64 = 1000;
 /// Rows of the queue of a page: an account that few share does not take a transaction of its own.
 const ROWS: i64 = 100;
 
-/// Leaves a row for each account that anybody shares. `$1` the accounts. Index `account_core_collection`.
+/// Leaves a row for each account that anybody shares. `$1` the accounts. Indexes
+/// `account_core_collection` and `tree_change_inherits`.
 ///
 /// Who comes to share one has to wait for the lock of its row, or has committed: no sharer is missed.
 const ADD: &str = "INSERT INTO remake_due (source)
 SELECT changed.source FROM UNNEST($1::bytea[]) WITH ORDINALITY AS changed (source, place)
-WHERE EXISTS (SELECT FROM account WHERE account.core_collection = changed.source) ORDER BY changed.place";
+WHERE EXISTS (SELECT FROM account WHERE account.core_collection = changed.source)
+   OR EXISTS (SELECT FROM tree_change WHERE tree_change.inherits = changed.source) ORDER BY changed.place";
 
 /// The oldest rows that nobody works on. `$1` how many. The primary key.
 const TAKE: &str =
     "SELECT remake_id, source, after FROM remake_due ORDER BY remake_id LIMIT $1 FOR UPDATE SKIP LOCKED";
 
 /// The next assets that share accounts, in the order of the rows and then of their ids. `$1` the rows, `$2` their accounts, `$3`
-/// behind which asset each begins, `$4` how many. Index `account_core_collection`.
+/// behind which asset each begins, `$4` how many. Indexes `account_core_collection` and `tree_change_inherits`.
 const SHARERS: &str = "SELECT due.remake_id, sharer.asset_id
 FROM UNNEST($1::bigint[], $2::bytea[], $3::bytea[]) AS due (remake_id, source, after) CROSS JOIN LATERAL (
-    SELECT address AS asset_id FROM account
-    WHERE account.core_collection = due.source AND account.address > due.after ORDER BY account.address LIMIT $4
+    (SELECT address AS asset_id FROM account
+     WHERE account.core_collection = due.source AND account.address > due.after ORDER BY account.address LIMIT $4)
+    UNION
+    (SELECT DISTINCT asset_id FROM tree_change
+     WHERE tree_change.inherits = due.source AND tree_change.asset_id > due.after ORDER BY asset_id LIMIT $4)
 ) AS sharer
 ORDER BY due.remake_id, sharer.asset_id LIMIT $4";
 

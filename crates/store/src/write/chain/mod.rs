@@ -126,7 +126,8 @@ impl Store {
     ) -> Result<ChainWritten, StoreError> {
         let mut transaction = self.write.begin().await?;
         let connection: &mut PgConnection = &mut transaction;
-        let accounts = accounts::write(connection, &batch.accounts).await?;
+        let shared = batch.tree_changes.iter().filter_map(|change| change.inherits).collect();
+        let accounts = accounts::write(connection, &batch.accounts, &shared).await?;
         let changed = accounts.inserted.len() + accounts.replaced.len() + accounts.adjusted.len();
         let mut written =
             ChainWritten { accounts: changed as u64, stale: accounts.stale, ..ChainWritten::default() };

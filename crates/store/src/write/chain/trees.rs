@@ -11,10 +11,11 @@ use crate::StoreError;
 use crate::chain::{LeafEventSeen, TreeChange};
 
 /// Adds changes that are new, and what was not understood before to those that are not. `$1…` are columns.
-const CHANGES: &str = "INSERT INTO tree_change (tree, seq, leaf_index, slot, signature, asset_id, instruction, event)
-SELECT * FROM UNNEST($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[], $7::text[], $8::text[])
+const CHANGES: &str = "INSERT INTO tree_change (tree, seq, leaf_index, slot, signature, asset_id, instruction, event, inherits)
+SELECT * FROM UNNEST($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[], $7::text[], $8::text[],
+                     $9::bytea[])
 ON CONFLICT (tree, slot, seq) DO UPDATE
-SET asset_id = excluded.asset_id, instruction = excluded.instruction, event = excluded.event
+SET asset_id = excluded.asset_id, instruction = excluded.instruction, event = excluded.event, inherits = excluded.inherits
 WHERE tree_change.event IS NULL AND excluded.event IS NOT NULL AND tree_change.signature = excluded.signature
 RETURNING asset_id";
 
@@ -57,6 +58,7 @@ pub(super) async fn write(
         .bind(changes.iter().map(|change| change.asset_id.map(|id| *id.as_bytes())).collect::<Vec<_>>())
         .bind(changes.iter().map(|change| change.instruction.as_deref()).collect::<Vec<_>>())
         .bind(changes.iter().map(|change| change.event.as_deref()).collect::<Vec<_>>())
+        .bind(changes.iter().map(|change| change.inherits.map(|id| *id.as_bytes())).collect::<Vec<_>>())
         .fetch_all(&mut *connection)
         .await?;
     for row in &rows {
@@ -161,6 +163,7 @@ mod tests {
             asset_id: None,
             instruction: None,
             event: event.map(str::to_owned),
+            inherits: None,
             path: vec![[hash; 32]; 4],
         }
     }
