@@ -5,6 +5,7 @@
 
 mod answer;
 mod bench;
+mod chain;
 mod chunked;
 mod data;
 mod figures;
@@ -94,6 +95,14 @@ async fn with_postgres(options: Options) -> Result<()> {
 
 async fn measure(bench: &mut Bench) -> Result<()> {
     bench.results.facts = machine::facts(&bench.options, bench.postgres.version().await?);
+    if bench.options.wants_pages() {
+        pages(bench).await?;
+    }
+    figures::ingest::run(bench).await
+}
+
+/// Everything that is measured on imported assets.
+async fn pages(bench: &mut Bench) -> Result<()> {
     let data = Data::new(bench.options.assets());
     let (database, imported) = loading::load(bench, data).await?;
     figures::import::note(bench, data, imported);

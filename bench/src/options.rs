@@ -80,6 +80,11 @@ impl Options {
         self.assets().min(if self.quick { 50_000 } else { 200_000 })
     }
 
+    /// Things of the chain that are ingested: about two and a half times as many lines, and half as many once more.
+    pub(crate) fn ingested_things(&self) -> u64 {
+        if self.quick { 4_000 } else { 40_000 }
+    }
+
     /// How many rounds.
     pub(crate) fn rounds(&self) -> usize {
         self.rounds.unwrap_or(if self.quick { 1 } else { 3 })
@@ -112,6 +117,11 @@ impl Options {
         self.report.clone().or_else(default)
     }
 
+    /// Whether anything is to be measured that needs imported assets: all but ingesting.
+    pub(crate) fn wants_pages(&self) -> bool {
+        self.only.is_empty() || self.only.iter().any(|part| part != "ingest")
+    }
+
     /// Whether something of this name is to be measured.
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()))
@@ -136,6 +146,8 @@ mod tests {
         assert_eq!((full.assets(), full.report()), (1_000_000, Some("docs/performance.md".into())));
         full.check().unwrap();
         let small = Options::try_parse_from(["vitrine-bench", "--assets", "10"]).unwrap();
+        let ingest = Options::try_parse_from(["vitrine-bench", "--only", "ingest"]).unwrap();
+        assert!(ingest.wants("ingest") && !ingest.wants_pages() && full.wants_pages());
         assert!(small.check().is_err());
     }
 }

@@ -188,6 +188,11 @@ impl Database {
         self.options.to_url_lossy().to_string()
     }
 
+    /// Where it is, for whoever connects.
+    pub(crate) fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
     /// A connection with nothing set.
     pub(crate) async fn connect(&self) -> Result<PgConnection> {
         Ok(PgConnection::connect_with(&self.options).await?)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
@@ -38,6 +39,12 @@ impl Cpu {
 /// The CPU time of a process, seconds.
 pub(crate) fn of_process(process: u32) -> Result<f64> {
     Ok(seconds(ticks(process)?.own))
+}
+
+/// The CPU time of the thread that asks, seconds: finer than what `/proc` tells.
+pub(crate) fn of_this_thread() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default().as_secs_f64()
 }
 
 /// The CPU time of all children of ours that have ended, seconds.

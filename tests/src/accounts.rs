@@ -1,9 +1,15 @@
 //! Accounts as their programs lay them out, as far as tests need them.
 
-use vitrine_ingest::decode::{mpl_core, spl_token, token_metadata};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use vitrine_ingest::decode::{Reason, mpl_core, spl_token, token_metadata};
 use vitrine_ingest::normalise::{AccountUpdate, account};
 use vitrine_model::{Pubkey, Slot};
 use vitrine_store::AccountSeen;
+
+/// The program of what was closed.
+const NOBODY: Pubkey = Pubkey::from_bytes([0; 32]);
 
 /// An account as of a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,18 +84,32 @@ pub struct Metadata {
 }
 
 impl AccountAt {
-    /// What is stored of it.
-    pub fn seen(&self) -> AccountSeen {
+    /// What is stored of it, if it can be decoded.
+    pub fn told(&self) -> Result<AccountSeen, Reason> {
         let closed = self.data.is_none();
-        let update = AccountUpdate {
+        account(&AccountUpdate {
             address: self.address,
-            owner: if closed { Pubkey::from_bytes([0; 32]) } else { self.owner },
+            owner: if closed { NOBODY } else { self.owner },
             lamports: u64::from(!closed),
             data: self.data.as_deref().unwrap_or_default(),
             slot: Slot::new(self.slot).unwrap(),
             write_version: self.write_version,
-        };
-        account(&update).unwrap()
+        })
+    }
+
+    /// What is stored of an account of an asset.
+    pub fn seen(&self) -> AccountSeen {
+        self.told().unwrap()
+    }
+
+    /// As a line of `vitrine ingest`.
+    pub fn line(&self) -> Value {
+        let owner = if self.data.is_none() { NOBODY } else { self.owner };
+        json!({ "account": {
+            "slot": self.slot, "write_version": self.write_version, "pubkey": self.address.to_string(),
+            "lamports": u64::from(self.data.is_some()), "owner": owner.to_string(), "executable": false, "rentEpoch": 0,
+            "data": [STANDARD.encode(self.data.as_deref().unwrap_or_default()), "base64"],
+        } })
     }
 }
 
@@ -216,7 +236,8 @@ pub fn master_edition(supply: u64, max_supply: Option<u64>) -> Vec<u8> {
     out
 }
 
-fn text(out: &mut Vec<u8>, text: &str) {
+/// A text behind its length.
+pub fn text(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(&u32::try_from(text.len()).unwrap().to_le_bytes());
     out.extend_from_slice(text.as_bytes());
 }

@@ -86,6 +86,9 @@ pub struct Change {
 /// The program of all accounts here; which one it is changes no answer.
 const PROGRAM: [u8; 32] = [6; 32];
 
+/// The slot of a change is this and its number.
+const SLOT_BEFORE: u64 = 1000;
+
 /// Reads a description.
 pub fn read(file: &Path) -> Chain {
     let text = std::fs::read_to_string(file).unwrap();
@@ -204,11 +207,12 @@ async fn write_tree(connection: &mut PgConnection, tree: &Tree) {
 async fn write_change(connection: &mut PgConnection, tree: [u8; 32], change: &Change) {
     sqlx::query(
         "INSERT INTO tree_change (tree, seq, leaf_index, slot, signature, asset_id, instruction, event)
-         VALUES ($1, $2, $3, 1, $4, $5, $6, $7)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(tree)
     .bind(whole(change.seq))
     .bind(whole(change.leaf_index))
+    .bind(whole(SLOT_BEFORE + change.seq))
     .bind([change.signature; 64])
     .bind(change.asset.as_deref().map(bytes))
     .bind(change.instruction.as_deref())

@@ -58,6 +58,11 @@ impl Database {
         Self::create(shared.url.parse().unwrap(), None).await
     }
 
+    /// Another one with the same rows. Nobody may be connected to this one meanwhile.
+    pub async fn copy(&self) -> Self {
+        Self::create(self.admin.clone(), Some(&self.name)).await
+    }
+
     async fn create(admin: PgConnectOptions, template: Option<&str>) -> Self {
         let name = format!("t_{:016x}", rand::random::<u64>());
         let from = template.map_or_else(String::new, |template| format!(" TEMPLATE {template}"));

@@ -97,6 +97,7 @@ topics! {
     get_asset_proof = "getAssetProof",
     get_asset_proofs = "getAssetProofs",
     get_asset_signatures = "getAssetSignatures",
+    get_asset_signatures_v2 = "getAssetSignaturesV2",
     get_assets = "getAssets",
     get_assets_by_authority = "getAssetsByAuthority",
     get_assets_by_creator = "getAssetsByCreator",

@@ -3,6 +3,7 @@
 pub(crate) mod by_id;
 pub(crate) mod cold_start;
 pub(crate) mod import;
+pub(crate) mod ingest;
 pub(crate) mod jumps;
 pub(crate) mod memory;
 pub(crate) mod sizes;

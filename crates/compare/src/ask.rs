@@ -1,17 +1,27 @@
 //! Asks both servers, and compares.
 
+use std::collections::BTreeMap;
+
 use futures_util::StreamExt;
 use futures_util::stream;
 use serde_json::{Map, Value, json};
 
 use crate::compare::{Difference, differences};
-use crate::endpoint::{AskError, Endpoint};
+use crate::endpoint::{AskError, Endpoint, UNKNOWN_METHOD};
+use crate::feed;
 use crate::known::Known;
+use crate::page::Walk;
 use crate::question::{Question, Questions};
 use crate::tolerate::Tolerances;
 
 /// Ids of one question when it is found out what is known of them.
 const IDS_AT_A_TIME: usize = 100;
+
+/// Assets without an owner that are asked for who holds some.
+const MINTS_MAX: usize = 50;
+
+/// Holders of one of them that are enough.
+const HOLDERS_MAX: u32 = 5;
 
 /// How often two servers are asked, and what.
 #[derive(Debug, Clone)]
@@ -31,22 +41,28 @@ pub struct Options {
 /// A question that the servers answer differently, or that one of them does not answer.
 #[derive(Debug)]
 pub struct Finding {
-    /// What was asked.
-    pub question: Question,
+    /// The method.
+    pub method: &'static str,
     /// The page where it was found, from 1.
     pub page: u32,
+    /// What our server was asked for there, as named parameters.
+    pub ours: Map<String, Value>,
+    /// What theirs was asked for: the same but for cursors.
+    pub theirs: Map<String, Value>,
     /// What differs and is not let pass.
     pub differences: Vec<Difference>,
     /// Why there is nothing to compare: which server gave no answer, and why.
     pub failed: Option<String>,
 }
 
-/// What came of all questions.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Summary {
+/// What came of the questions with one method, or with all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
     /// Questions asked.
     pub asked: usize,
-    /// Questions with the same answers.
+    /// Questions that both answered with a result, and not with an error.
+    pub answered: usize,
+    /// Questions with the same answers, the same errors included.
     pub same: usize,
     /// Questions whose answers differ only where that is let pass.
     pub tolerated: usize,
@@ -54,6 +70,15 @@ pub struct Summary {
     pub differ: usize,
     /// Questions that a server did not answer.
     pub failed: usize,
+    /// Questions that ours answers with a method that theirs does not know. They are none of the four before.
+    pub unknown: usize,
+}
+
+/// What came of all questions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// By method.
+    pub methods: BTreeMap<&'static str, Counts>,
     /// How many differences each rule of the tolerances let pass, in their order.
     pub rule_uses: Vec<usize>,
 }
@@ -74,15 +99,55 @@ pub enum CompareError {
 
 /// What came of one question.
 struct Outcome {
-    finding: Option<Finding>,
+    method: &'static str,
+    /// Whether both gave a result.
+    answered: bool,
+    end: End,
     /// The rule of each difference that was let pass.
     rules: Vec<usize>,
 }
 
+enum End {
+    /// Nothing differs but what is let pass.
+    Alike,
+    Found(Finding),
+    /// Theirs does not know the method.
+    Unknown,
+}
+
+impl Counts {
+    fn add(&mut self, outcome: &Outcome) {
+        self.asked += 1;
+        self.answered += usize::from(outcome.answered);
+        let count = match &outcome.end {
+            End::Alike if outcome.rules.is_empty() => &mut self.same,
+            End::Alike => &mut self.tolerated,
+            End::Found(Finding { failed: Some(_), .. }) => &mut self.failed,
+            End::Found(_) => &mut self.differ,
+            End::Unknown => &mut self.unknown,
+        };
+        *count += 1;
+    }
+}
+
 impl Summary {
-    /// Whether both servers answered everything alike.
+    /// Whether both servers answered everything alike that theirs knows at all.
     pub fn is_same(&self) -> bool {
-        self.differ == 0 && self.failed == 0
+        let total = self.total();
+        total.differ == 0 && total.failed == 0
+    }
+
+    /// The counts of all methods together.
+    pub fn total(&self) -> Counts {
+        self.methods.values().fold(Counts::default(), |sum, counts| Counts {
+            asked: sum.asked + counts.asked,
+            answered: sum.answered + counts.answered,
+            same: sum.same + counts.same,
+            tolerated: sum.tolerated + counts.tolerated,
+            differ: sum.differ + counts.differ,
+            failed: sum.failed + counts.failed,
+            unknown: sum.unknown + counts.unknown,
+        })
     }
 }
 
@@ -103,88 +168,107 @@ pub async fn compare_servers(
     tokio::pin!(outcomes);
     let mut summary =
         Summary { rule_uses: vec![0; options.tolerances.texts().count()], ..Summary::default() };
-    while let Some(Outcome { finding, rules }) = outcomes.next().await {
-        summary.asked += 1;
-        match &finding {
-            Some(Finding { failed: Some(_), .. }) => summary.failed += 1,
-            Some(_) => summary.differ += 1,
-            None if rules.is_empty() => summary.same += 1,
-            None => summary.tolerated += 1,
-        }
-        for rule in rules {
+    while let Some(outcome) = outcomes.next().await {
+        summary.methods.entry(outcome.method).or_default().add(&outcome);
+        for rule in outcome.rules {
             summary.rule_uses[rule] += 1;
         }
-        if let Some(finding) = finding {
+        if let End::Found(finding) = outcome.end {
             report(&finding);
         }
     }
     Ok(summary)
 }
 
-/// What our server says of assets, collections that are not verified included.
+/// What our server says of assets, collections that are not verified included, and of who holds some of those that have
+/// no owner.
 async fn known(ours: &Endpoint, ids: &[String]) -> Result<Known, CompareError> {
     let mut assets = Vec::with_capacity(ids.len());
+    let options = json!({ "showUnverifiedCollections": true, "showFungible": true });
     for ids in ids.chunks(IDS_AT_A_TIME) {
-        let params = Map::from_iter([
-            ("ids".to_owned(), json!(ids)),
-            ("options".to_owned(), json!({ "showUnverifiedCollections": true })),
-        ]);
+        let params =
+            Map::from_iter([("ids".to_owned(), json!(ids)), ("options".to_owned(), options.clone())]);
         let mut answer = ours.ask("getAssets", &params).await.map_err(CompareError::Ours)?;
         match answer["result"].take() {
             Value::Array(found) => assets.extend(found),
             _ => return Err(CompareError::NoAssets(answer["error"].to_string())),
         }
     }
-    let known = Known::of(&assets);
+    let mut known = Known::of(&assets);
+    for mint in known.without_owner(MINTS_MAX) {
+        let params = Map::from_iter([
+            ("mintAddress".to_owned(), json!(mint)),
+            ("limit".to_owned(), json!(HOLDERS_MAX)),
+        ]);
+        let answer = ours.ask("getTokenAccounts", &params).await.map_err(CompareError::Ours)?;
+        if let Some(accounts) = answer.pointer("/result/token_accounts").and_then(Value::as_array) {
+            known.add_holders(accounts);
+        }
+    }
     if known.is_empty() { Err(CompareError::NothingKnown(ids.len())) } else { Ok(known) }
 }
 
-/// Asks both for each page, until they differ or one of them gives no cursor to go on with.
+/// Asks both for each page, until they differ or one of them has none to go on with.
 async fn ask_both(
     ours: &Endpoint,
     theirs: &Endpoint,
     question: Question,
     tolerances: &Tolerances,
 ) -> Outcome {
+    let method = question.method;
     let (mut our_params, mut their_params) = (question.params.clone(), question.params.clone());
-    let mut rules = Vec::new();
+    let mut outcome = Outcome { method, answered: false, end: End::Alike, rules: Vec::new() };
     for page in 1..=question.pages {
-        let answers =
-            tokio::join!(ours.ask(question.method, &our_params), theirs.ask(question.method, &their_params));
+        let found = |differences, failed| {
+            let (ours, theirs) = (our_params.clone(), their_params.clone());
+            End::Found(Finding { method, page, ours, theirs, differences, failed })
+        };
+        let answers = if question.walk == Walk::Changes {
+            feed::follow_both(ours, theirs, &question).await
+        } else {
+            let ours = ours.ask(method, &our_params);
+            tokio::join!(ours, theirs.ask(method, &their_params))
+        };
         let (our_answer, their_answer) = match answers {
             (Ok(ours), Ok(theirs)) => (ours, theirs),
             (ours, theirs) => {
-                let of = |name, answer: Result<Value, AskError>| {
-                    answer.err().map(|error| format!("{name} server: {error}"))
-                };
-                let reasons: Vec<String> =
-                    [of("our", ours), of("their", theirs)].into_iter().flatten().collect();
-                let failed = Some(reasons.join("; "));
-                return Outcome {
-                    finding: Some(Finding { question, page, differences: Vec::new(), failed }),
-                    rules,
-                };
+                outcome.end = found(Vec::new(), Some(reasons(ours.err(), theirs.err())));
+                return outcome;
             }
         };
+        if is_unknown(&their_answer) && !is_unknown(&our_answer) {
+            outcome.end = End::Unknown;
+            return outcome;
+        }
+        outcome.answered |= [&our_answer, &their_answer].iter().all(|answer| answer.get("result").is_some());
         let mut left = Vec::new();
         for difference in differences(&our_answer, &their_answer) {
-            match tolerances.rule_of(question.method, &difference.path) {
-                Some(rule) => rules.push(rule),
+            match tolerances.rule_of(method, &difference.path) {
+                Some(rule) => outcome.rules.push(rule),
                 None => left.push(difference),
             }
         }
         if !left.is_empty() {
-            return Outcome {
-                finding: Some(Finding { question, page, differences: left, failed: None }),
-                rules,
-            };
+            outcome.end = found(left, None);
+            return outcome;
         }
-        let cursor = |answer: &Value| answer.pointer("/result/cursor").cloned();
-        let (Some(our_cursor), Some(their_cursor)) = (cursor(&our_answer), cursor(&their_answer)) else {
+        if question.walk == Walk::Changes {
             break;
-        };
-        our_params.insert("cursor".to_owned(), our_cursor);
-        their_params.insert("cursor".to_owned(), their_cursor);
+        }
+        let next = |params, answer| question.walk.next(params, answer);
+        let nexts = (next(&our_params, &our_answer), next(&their_params, &their_answer));
+        let (Some(ours), Some(theirs)) = nexts else { break };
+        (our_params, their_params) = (ours, theirs);
     }
-    Outcome { finding: None, rules }
+    outcome
+}
+
+fn reasons(ours: Option<AskError>, theirs: Option<AskError>) -> String {
+    let of = |name, error: Option<AskError>| error.map(|error| format!("{name} server: {error}"));
+    let reasons: Vec<String> = [of("our", ours), of("their", theirs)].into_iter().flatten().collect();
+    reasons.join("; ")
+}
+
+fn is_unknown(answer: &Value) -> bool {
+    answer.pointer("/error/code").and_then(Value::as_i64) == Some(UNKNOWN_METHOD)
 }

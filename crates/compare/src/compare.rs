@@ -96,9 +96,15 @@ fn compare_arrays(ours: &[Value], theirs: &[Value], at: &str, found: &mut Vec<Di
     }
 }
 
+/// What elements go by: assets, token accounts and creators, editions.
+const IDS: [&str; 3] = ["id", "address", "edition_address"];
+
 /// The ids of elements that all have one, each another.
 fn ids(elements: &[Value]) -> Option<Vec<&str>> {
-    let ids: Vec<&str> = elements.iter().map(|element| element.get("id")?.as_str()).collect::<Option<_>>()?;
+    let ids: Vec<&str> = elements
+        .iter()
+        .map(|element| IDS.iter().find_map(|name| element.get(*name)?.as_str()))
+        .collect::<Option<_>>()?;
     let unique: HashSet<&&str> = ids.iter().collect();
     (unique.len() == ids.len()).then_some(ids)
 }
@@ -163,6 +169,9 @@ mod tests {
         let ours = list(&[("a", 1), ("b", 2), ("c", 3)]);
         assert_eq!(paths(&ours, &list(&[("b", 2), ("c", 4)])), ["/result/items", "/result/items/c/value"]);
         assert_eq!(paths(&ours, &list(&[("b", 2), ("a", 1), ("c", 3)])), ["/result/items"]);
+        let accounts =
+            |amount: u8| json!({ "result": { "token_accounts": [{ "address": "t", "amount": amount }] } });
+        assert_eq!(paths(&accounts(1), &accounts(2)), ["/result/token_accounts/t/amount"]);
         // Twice the same id is an array like any other.
         assert_eq!(
             paths(&list(&[("a", 1), ("a", 1)]), &list(&[("a", 1), ("a", 2)])),

@@ -16,6 +16,9 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 /// The most of an answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// What servers say to a method that they do not know (JSON-RPC 2.0, section 5.1).
+pub(crate) const UNKNOWN_METHOD: i64 = -32601;
+
 /// A server of DAS.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
@@ -73,9 +76,6 @@ impl Endpoint {
             let request = self.http.post(self.url.clone()).header("content-type", "application/json");
             let response = request.body(body.clone()).send().await.map_err(transport)?;
             match response.status() {
-                status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-                    return Err(AskError::Refused(status));
-                }
                 status @ (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
                     tries += 1;
                     if tries > RETRIES {
@@ -88,6 +88,9 @@ impl Endpoint {
         };
         let status = response.status();
         let text = read(response).await?;
+        if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) && !is_unknown_method(&text) {
+            return Err(AskError::Refused(status));
+        }
         let mut answer: Value = serde_json::from_slice(&text).map_err(|_| AskError::NoJsonRpc(status))?;
         for name in ["error", "result"] {
             if let Some(value) = answer.get_mut(name)
@@ -98,6 +101,12 @@ impl Endpoint {
         }
         Err(AskError::NoJsonRpc(status))
     }
+}
+
+/// Whether an answer says that there is no such method: some servers say so as they say that a key may not.
+fn is_unknown_method(text: &[u8]) -> bool {
+    let answer: Option<Value> = serde_json::from_slice(text).ok();
+    answer.is_some_and(|answer| answer.pointer("/error/code").and_then(Value::as_i64) == Some(UNKNOWN_METHOD))
 }
 
 /// As long as the server says, else a second.

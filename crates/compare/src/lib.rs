@@ -7,13 +7,17 @@
 mod ask;
 mod compare;
 mod endpoint;
+mod feed;
+mod filter;
 mod known;
+mod page;
 mod question;
 mod tolerate;
 
-pub use ask::{CompareError, Finding, Options, Summary, compare_servers};
+pub use ask::{CompareError, Counts, Finding, Options, Summary, compare_servers};
 pub use compare::{Difference, differences};
 pub use endpoint::{AskError, Endpoint};
 pub use known::Known;
+pub use page::Walk;
 pub use question::{METHODS, Question, Questions};
 pub use tolerate::{Tolerances, TolerancesError};

@@ -5,33 +5,161 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use serde_json::{Map, Value, json};
 
+use crate::filter::FILTERS;
 use crate::known::{Known, KnownAsset};
+use crate::page::{self, Paging, Walk};
+
+type Params = Map<String, Value>;
+
+/// A method, and what it is asked with.
+struct Method {
+    name: &'static str,
+    /// How often it is asked, compared with the others.
+    weight: u32,
+    /// Parameters about an asset, unless it lacks what the method asks about.
+    about: fn(&mut Questions<'_>, &KnownAsset) -> Option<Params>,
+    /// Display options. `showNativeBalance` is none of them: what it shows changes between two questions.
+    options: &'static [&'static str],
+    paging: Paging,
+}
+
+const OF_ASSETS: &[&str] =
+    &["showUnverifiedCollections", "showCollectionMetadata", "showFungible", "showInscription"];
+
+const OF_LISTS: &[&str] = &[
+    "showUnverifiedCollections",
+    "showCollectionMetadata",
+    "showFungible",
+    "showInscription",
+    "showGrandTotal",
+];
+
+const OF_HOLDINGS: &[&str] = &[
+    "showUnverifiedCollections",
+    "showCollectionMetadata",
+    "showFungible",
+    "showInscription",
+    "showGrandTotal",
+    "showZeroBalance",
+];
+
+const TABLE: [Method; 14] = [
+    Method {
+        name: "getAsset",
+        weight: 3,
+        about: |of, asset| of.id(asset),
+        options: OF_ASSETS,
+        paging: Paging::Whole,
+    },
+    Method {
+        name: "getAssets",
+        weight: 2,
+        about: |of, _| of.ids(),
+        options: OF_ASSETS,
+        paging: Paging::Whole,
+    },
+    Method {
+        name: "getAssetProof",
+        weight: 2,
+        about: |of, asset| of.id(asset),
+        options: &[],
+        paging: Paging::Whole,
+    },
+    Method {
+        name: "getAssetProofs",
+        weight: 2,
+        about: |of, _| of.ids(),
+        options: &[],
+        paging: Paging::Whole,
+    },
+    Method {
+        name: "getAssetsByOwner",
+        weight: 4,
+        about: |_, asset| Some(named("ownerAddress", asset.owner()?)),
+        options: OF_HOLDINGS,
+        paging: Paging::List,
+    },
+    Method {
+        name: "getAssetsByGroup",
+        weight: 4,
+        about: |of, asset| of.group(asset),
+        options: OF_LISTS,
+        paging: Paging::List,
+    },
+    Method {
+        name: "getAssetsByCreator",
+        weight: 3,
+        about: |of, asset| of.creator(asset),
+        options: OF_LISTS,
+        paging: Paging::List,
+    },
+    Method {
+        name: "getAssetsByAuthority",
+        weight: 3,
+        about: |of, asset| of.authority(asset),
+        options: OF_LISTS,
+        paging: Paging::List,
+    },
+    Method {
+        name: "searchAssets",
+        weight: 12,
+        about: |of, _| of.search(),
+        options: OF_HOLDINGS,
+        paging: Paging::List,
+    },
+    Method {
+        name: "getAssetSignatures",
+        weight: 2,
+        about: |of, asset| of.leaf(asset),
+        options: &[],
+        paging: Paging::TwoWays,
+    },
+    Method {
+        name: "getTokenAccounts",
+        weight: 3,
+        about: |of, asset| of.holding(asset),
+        options: &["showZeroBalance"],
+        paging: Paging::ByAddress,
+    },
+    Method {
+        name: "getNftEditions",
+        weight: 1,
+        about: |_, asset| Some(named("mintAddress", asset.id().into())),
+        options: &[],
+        paging: Paging::Opaque,
+    },
+    Method {
+        name: "getGrouping",
+        weight: 2,
+        about: |of, asset| of.group(asset),
+        options: &[],
+        paging: Paging::Whole,
+    },
+    Method {
+        name: "getAssetChanges",
+        weight: 1,
+        about: |of, _| Some(of.since()),
+        options: OF_ASSETS,
+        paging: Paging::Changes,
+    },
+];
 
 /// The methods that questions are asked with.
-pub const METHODS: [&str; 13] = [
-    "getAsset",
-    "getAssets",
-    "getAssetProof",
-    "getAssetProofs",
-    "getAssetsByOwner",
-    "getAssetsByGroup",
-    "getAssetsByCreator",
-    "getAssetsByAuthority",
-    "searchAssets",
-    "getAssetSignatures",
-    "getTokenAccounts",
-    "getNftEditions",
-    "getGrouping",
-];
+pub const METHODS: [&str; TABLE.len()] = {
+    let mut names = [""; TABLE.len()];
+    let mut place = 0;
+    while place < names.len() {
+        names[place] = TABLE[place].name;
+        place += 1;
+    }
+    names
+};
 
 /// An id that nobody has: what servers say to it is a question too.
 const UNKNOWN_ID: &str = "1111111111111111111111111111111d";
 
 /// How often a method is chosen for which nothing is known, until there are no more questions.
 const TRIES: usize = 1_000;
-
-/// The largest page that is asked for.
-const LIMIT_MAX: u32 = 50;
 
 /// The most ids of one question.
 const IDS_MAX: usize = 20;
@@ -41,9 +169,11 @@ const IDS_MAX: usize = 20;
 pub struct Question {
     /// The method.
     pub method: &'static str,
-    /// Its named parameters.
+    /// The named parameters of its first page.
     pub params: Map<String, Value>,
-    /// How many pages are read in all, each after the first by the cursor that the same server gave.
+    /// How each page after the first is asked for.
+    pub walk: Walk,
+    /// How many pages are read in all, from 1.
     pub pages: u32,
 }
 
@@ -52,178 +182,150 @@ pub struct Question {
 pub struct Questions<'a> {
     known: &'a Known,
     methods: Vec<&'static str>,
+    /// How many filters have led a search: they do so in turn, so that none is left out.
+    searches: usize,
     rng: StdRng,
+}
+
+fn named(name: &str, value: Value) -> Params {
+    Map::from_iter([(name.to_owned(), value)])
 }
 
 impl<'a> Questions<'a> {
     /// Questions with these of [`METHODS`].
     pub fn new(known: &'a Known, methods: Vec<&'static str>, seed: u64) -> Self {
-        Self { known, methods, rng: StdRng::seed_from_u64(seed) }
+        Self { known, methods, searches: 0, rng: StdRng::seed_from_u64(seed) }
     }
 
-    /// A question about an asset, unless it lacks what the method asks about.
-    fn ask(&mut self, method: &'static str, asset: &KnownAsset) -> Option<Question> {
-        let mut params = Map::new();
-        let mut pages = 1;
-        match method {
-            "getAsset" | "getAssetProof" => drop(params.insert("id".to_owned(), self.id(asset))),
-            "getAssets" | "getAssetProofs" => drop(params.insert("ids".to_owned(), self.ids())),
-            "getAssetsByGroup" | "getGrouping" => self.group(asset, &mut params)?,
-            "getAssetsByOwner" => {
-                params.insert("ownerAddress".to_owned(), asset.owner.clone()?.into());
-            }
-            "getAssetsByCreator" => {
-                let creator = asset.creators.choose(&mut self.rng)?;
-                params.insert("creatorAddress".to_owned(), creator.clone().into());
-                params.insert("onlyVerified".to_owned(), self.rng.random::<bool>().into());
-            }
-            "getAssetsByAuthority" => {
-                let authority = asset.authorities.choose(&mut self.rng)?;
-                params.insert("authorityAddress".to_owned(), authority.clone().into());
-            }
-            "searchAssets" => self.filters(asset, &mut params),
-            "getAssetSignatures" => self.leaf(asset, &mut params),
-            "getNftEditions" => drop(params.insert("mintAddress".to_owned(), asset.id.clone().into())),
-            "getTokenAccounts" => self.holder(asset, &mut params)?,
-            other => unreachable!("{other} is not of METHODS"),
-        }
-        match method {
-            "getAsset" | "getAssets" => self.options(&mut params),
-            "searchAssets" => pages = self.page(&mut params),
-            _ if method.starts_with("getAssetsBy") => pages = self.page(&mut params),
-            "getAssetSignatures" | "getNftEditions" | "getTokenAccounts" => self.numbered(&mut params),
-            _ => {}
-        }
-        Some(Question { method, params, pages })
+    fn ask(&mut self, method: &Method, asset: &KnownAsset) -> Option<Question> {
+        let mut params = (method.about)(self, asset)?;
+        self.options(method.options, &mut params);
+        let (walk, pages) = page::choose(method.paging, self.known, &mut params, &mut self.rng);
+        Some(Question { method: method.name, params, walk, pages })
     }
 
     /// The asset's id, now and then one that nobody has.
-    fn id(&mut self, asset: &KnownAsset) -> Value {
-        if self.rng.random_ratio(1, 20) { UNKNOWN_ID.into() } else { asset.id.clone().into() }
+    fn id(&mut self, asset: &KnownAsset) -> Option<Params> {
+        Some(named("id", self.known_or_not(asset)))
+    }
+
+    fn known_or_not(&mut self, asset: &KnownAsset) -> Value {
+        if self.rng.random_ratio(1, 20) { UNKNOWN_ID.into() } else { asset.id().into() }
     }
 
     /// Some ids in any order, some of them twice.
-    fn ids(&mut self) -> Value {
+    fn ids(&mut self) -> Option<Params> {
+        let known = self.known;
         let count = self.rng.random_range(1..=IDS_MAX);
         let mut ids = Vec::with_capacity(count);
         for _ in 0..count {
-            if let Some(asset) = self.known.assets.choose(&mut self.rng) {
-                ids.push(self.id(asset));
-            }
+            let asset = known.assets.choose(&mut self.rng)?;
+            ids.push(self.known_or_not(asset));
         }
-        ids.into()
+        Some(named("ids", ids.into()))
     }
 
-    fn group(&mut self, asset: &KnownAsset, params: &mut Map<String, Value>) -> Option<()> {
-        let (key, value) = asset.groups.choose(&mut self.rng)?;
-        params.insert("groupKey".to_owned(), key.clone().into());
-        params.insert("groupValue".to_owned(), value.clone().into());
-        Some(())
+    fn group(&mut self, asset: &KnownAsset) -> Option<Params> {
+        let groups = asset.groups();
+        let group = groups.choose(&mut self.rng)?;
+        Some(Map::from_iter([
+            ("groupKey".to_owned(), group[0].clone()),
+            ("groupValue".to_owned(), group[1].clone()),
+        ]))
+    }
+
+    fn creator(&mut self, asset: &KnownAsset) -> Option<Params> {
+        let mut params =
+            named("creatorAddress", asset.each("creators", "address").choose(&mut self.rng)?.clone());
+        if self.rng.random() {
+            params.insert("onlyVerified".to_owned(), self.rng.random::<bool>().into());
+        }
+        Some(params)
+    }
+
+    fn authority(&mut self, asset: &KnownAsset) -> Option<Params> {
+        Some(named("authorityAddress", asset.each("authorities", "address").choose(&mut self.rng)?.clone()))
     }
 
     /// By id, or by the tree and the leaf.
-    fn leaf(&mut self, asset: &KnownAsset, params: &mut Map<String, Value>) {
-        match &asset.leaf {
-            Some((tree, leaf)) if self.rng.random() => {
-                params.insert("tree".to_owned(), tree.clone().into());
-                params.insert("leafIndex".to_owned(), (*leaf).into());
+    fn leaf(&mut self, asset: &KnownAsset) -> Option<Params> {
+        match (asset.at("/compression/tree"), asset.at("/compression/leaf_id")) {
+            (Some(tree), Some(leaf)) if self.rng.random() => {
+                Some(Map::from_iter([("tree".to_owned(), tree), ("leafIndex".to_owned(), leaf)]))
             }
-            _ => drop(params.insert("id".to_owned(), asset.id.clone().into())),
+            _ => Some(named("id", asset.id().into())),
         }
     }
 
-    fn holder(&mut self, asset: &KnownAsset, params: &mut Map<String, Value>) -> Option<()> {
+    /// What an owner has, who has a token, or what somebody has of it.
+    fn holding(&mut self, asset: &KnownAsset) -> Option<Params> {
+        let owner = asset.holders.choose(&mut self.rng).cloned().or_else(|| asset.owner());
+        let mint = Some(asset.id().into());
+        let (owner, mint) = match self.rng.random_range(0..3) {
+            0 => (owner, None),
+            1 => (None, mint),
+            _ => (owner, mint),
+        };
+        let fields = [("ownerAddress", owner), ("mintAddress", mint)];
+        let params: Params =
+            fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+        (!params.is_empty()).then_some(params)
+    }
+
+    /// Changes from the first on, or from a slot on of any magnitude that slots have.
+    fn since(&mut self) -> Params {
         if self.rng.random() {
-            params.insert("ownerAddress".to_owned(), asset.owner.clone()?.into());
+            Params::new()
         } else {
-            params.insert("mintAddress".to_owned(), asset.id.clone().into());
-        }
-        if self.rng.random() {
-            params.insert("options".to_owned(), json!({ "showZeroBalance": true }));
-        }
-        Some(())
-    }
-
-    /// One to three filters that the asset passes.
-    fn filters(&mut self, asset: &KnownAsset, params: &mut Map<String, Value>) {
-        let text = |text: &Option<String>| text.clone().map(Value::from);
-        let mut filters: Vec<(&str, Value)> = [
-            ("ownerAddress", text(&asset.owner)),
-            ("delegate", text(&asset.delegate)),
-            ("interface", text(&asset.interface)),
-            ("jsonUri", text(&asset.json_uri)),
-            ("compressed", Some(asset.compressed.into())),
-            ("burnt", Some(asset.burnt.into())),
-            ("royaltyAmount", asset.royalty.map(Value::from)),
-            ("creatorAddress", asset.creators.first().cloned().map(Value::from)),
-            ("authorityAddress", asset.authorities.first().cloned().map(Value::from)),
-            ("grouping", asset.groups.first().map(|(key, value)| json!([key, value]))),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect();
-        // A name is looked for among the assets of somebody.
-        if let (Some(owner), Some(name)) = (&asset.owner, &asset.name)
-            && self.rng.random_ratio(1, 10)
-        {
-            params.insert("ownerAddress".to_owned(), owner.clone().into());
-            filters.push(("name", name.clone().into()));
-        }
-        let count = self.rng.random_range(1..=3);
-        for (name, value) in filters.choose_multiple(&mut self.rng, count) {
-            params.insert((*name).to_owned(), value.clone());
-        }
-        if self.rng.random_ratio(1, 8) {
-            params.insert("conditionType".to_owned(), "any".into());
+            named("afterSlot", (1_u64 << self.rng.random_range(0..29)).into())
         }
     }
 
-    /// What a list takes: options, a sort, a limit, and where the page begins. How many pages are read.
-    fn page(&mut self, params: &mut Map<String, Value>) -> u32 {
-        self.options(params);
-        let mut sort = "id";
-        if self.rng.random_ratio(2, 3) {
-            sort =
-                ["id", "created", "updated", "recent_action"].choose(&mut self.rng).copied().unwrap_or(sort);
-            let direction = if self.rng.random() { "asc" } else { "desc" };
-            params.insert("sortBy".to_owned(), json!({ "sortBy": sort, "sortDirection": direction }));
-        }
-        self.limit(params);
-        match self.rng.random_range(0..3) {
-            0 => drop(params.insert("page".to_owned(), self.rng.random_range(1..=3).into())),
-            1 if sort == "id" => {
-                for bound in ["before", "after"] {
-                    if let Some(asset) = self.known.assets.choose(&mut self.rng)
-                        && self.rng.random_ratio(2, 3)
-                    {
-                        params.insert(bound.to_owned(), asset.id.clone().into());
-                    }
+    /// A filter that leads, in turn, about an asset that has something to say of it; and up to two others about the same one.
+    fn search(&mut self) -> Option<Params> {
+        let known = self.known;
+        for _ in 0..FILTERS.len() {
+            let lead = &FILTERS[self.searches % FILTERS.len()];
+            self.searches += 1;
+            let first = self.rng.random_range(0..known.assets.len());
+            let (before, behind) = known.assets.split_at(first);
+            for asset in behind.iter().chain(before) {
+                let mut params = Params::new();
+                if lead.add(asset, &mut params, &mut self.rng) {
+                    self.narrow(asset, &mut params);
+                    return Some(params);
                 }
             }
-            _ => return self.rng.random_range(1..=3),
         }
-        1
+        None
     }
 
-    fn numbered(&mut self, params: &mut Map<String, Value>) {
-        self.limit(params);
-        params.insert("page".to_owned(), self.rng.random_range(1..=2).into());
-    }
-
-    fn limit(&mut self, params: &mut Map<String, Value>) {
-        params.insert("limit".to_owned(), self.rng.random_range(1..=LIMIT_MAX).into());
-    }
-
-    fn options(&mut self, params: &mut Map<String, Value>) {
-        let mut options = Map::new();
-        for name in ["showUnverifiedCollections", "showCollectionMetadata", "showFungible", "showInscription"]
-        {
-            if self.rng.random_ratio(1, 4) {
-                options.insert(name.to_owned(), true.into());
-            }
+    fn narrow(&mut self, asset: &KnownAsset, params: &mut Params) {
+        let more = self.rng.random_range(0..=2);
+        for filter in FILTERS.choose_multiple(&mut self.rng, more) {
+            filter.add(asset, params, &mut self.rng);
         }
-        if !options.is_empty() {
-            params.insert("options".to_owned(), options.into());
+        // Of all that somebody holds, what is not meant cannot be asked for.
+        if params.get("tokenType").is_some_and(|kind| kind == "fungible" || kind == "all") {
+            return;
+        }
+        if self.rng.random_ratio(1, 6) {
+            params.insert("negate".to_owned(), true.into());
+        }
+        if self.rng.random_ratio(1, 4) {
+            let which = if self.rng.random_ratio(3, 4) { "any" } else { "all" };
+            params.insert("conditionType".to_owned(), which.into());
+        }
+    }
+
+    fn options(&mut self, names: &[&str], params: &mut Params) {
+        let chosen: Params = names
+            .iter()
+            .filter(|_| self.rng.random_ratio(1, 4))
+            .map(|name| ((*name).to_owned(), json!(true)))
+            .collect();
+        if !chosen.is_empty() {
+            params.insert("options".to_owned(), chosen.into());
         }
     }
 }
@@ -232,9 +334,12 @@ impl Iterator for Questions<'_> {
     type Item = Question;
 
     fn next(&mut self) -> Option<Question> {
+        let methods: Vec<&Method> =
+            TABLE.iter().filter(|method| self.methods.contains(&method.name)).collect();
+        let known = self.known;
         for _ in 0..TRIES {
-            let asset = self.known.assets.choose(&mut self.rng)?;
-            let method = *self.methods.choose(&mut self.rng)?;
+            let asset = known.assets.choose(&mut self.rng)?;
+            let method = methods.choose_weighted(&mut self.rng, |method| method.weight).ok()?;
             if let Some(question) = self.ask(method, asset) {
                 return Some(question);
             }
@@ -252,47 +357,88 @@ mod tests {
     fn known() -> Known {
         let asset = json!({
             "id": "a", "interface": "V1_NFT", "content": { "json_uri": "u", "metadata": { "name": "n" } },
-            "ownership": { "owner": "o", "delegate": "d" }, "royalty": { "basis_points": 5 },
-            "compression": { "compressed": true, "tree": "t", "leaf_id": 3 }, "creators": [{ "address": "c" }],
-            "authorities": [{ "address": "x" }], "grouping": [{ "group_key": "collection", "group_value": "g" }],
+            "ownership": { "owner": "o", "delegate": "d", "ownership_model": "single" },
+            "royalty": { "basis_points": 5, "royalty_model": "single", "target": "r" },
+            "compression": { "compressed": true, "tree": "t", "leaf_id": 3 },
+            "creators": [{ "address": "c", "verified": false }], "authorities": [{ "address": "x" }],
+            "grouping": [{ "group_key": "collection", "group_value": "g" }],
+            "agent_token": "at", "asset_signer": "as",
         });
         Known::of(&[asset, json!({ "id": "b" })])
     }
 
+    fn asked(methods: &[&'static str], count: usize) -> Vec<Question> {
+        Questions::new(&known(), methods.to_vec(), 7).take(count).collect()
+    }
+
     #[test]
     fn every_method_is_asked_in_every_way() {
-        let known = known();
-        let asked: Vec<Question> = Questions::new(&known, METHODS.to_vec(), 7).take(5_000).collect();
+        let asked = asked(&METHODS, 5_000);
         let methods: BTreeSet<&str> = asked.iter().map(|question| question.method).collect();
         assert_eq!(methods, BTreeSet::from(METHODS));
-        for name in [
+        let names = FILTERS.iter().map(|filter| filter.name);
+        let others = [
             "id",
             "ids",
             "tree",
+            "leafIndex",
             "groupKey",
-            "name",
             "conditionType",
+            "negate",
             "page",
             "before",
             "after",
             "sortBy",
+            "sortDirection",
             "options",
             "onlyVerified",
             "mintAddress",
-            "ownerAddress",
-            "royaltyAmount",
-            "burnt",
-            "grouping",
-        ] {
+            "afterSlot",
+        ];
+        for name in names.chain(others) {
             assert!(asked.iter().any(|question| question.params.contains_key(name)), "{name} is never asked");
         }
-        for question in &asked {
-            let modes =
-                ["page", "before", "cursor"].iter().filter(|mode| question.params.contains_key(**mode));
-            assert!(modes.count() <= 1, "{question:?}");
-            assert!(question.pages == 1 || !question.params.contains_key("page"), "{question:?}");
+        for option in OF_HOLDINGS {
+            let is_asked =
+                |question: &Question| question.params.get("options").is_some_and(|all| all[*option] == true);
+            assert!(asked.iter().any(is_asked), "{option} is never asked");
         }
-        assert!(asked.iter().any(|question| question.pages == 3));
+        for walk in
+            [Walk::Once, Walk::Page, Walk::Cursor, Walk::Bound("after"), Walk::Bound("before"), Walk::Changes]
+        {
+            assert!(asked.iter().any(|question| question.walk == walk), "{walk:?} is never walked");
+        }
+    }
+
+    #[test]
+    fn no_question_chooses_its_page_in_two_ways() {
+        for question in asked(&METHODS, 5_000) {
+            let has = |name| question.params.contains_key(name);
+            let bounded = has("before") || has("after");
+            assert!(!(has("page") && bounded) && !has("cursor"), "{question:?}");
+            assert_eq!(has("page"), question.walk == Walk::Page, "{question:?}");
+            assert_eq!(bounded, matches!(question.walk, Walk::Bound(_)), "{question:?}");
+        }
+    }
+
+    #[test]
+    fn filters_lead_in_turn() {
+        let searches = asked(&["searchAssets"], FILTERS.len());
+        for (filter, question) in FILTERS.iter().zip(&searches) {
+            assert!(question.params.contains_key(filter.name), "{} {question:?}", filter.name);
+        }
+    }
+
+    #[test]
+    fn token_accounts_are_asked_for_by_owner_by_mint_and_by_both() {
+        let ways: BTreeSet<(bool, bool)> = asked(&["getTokenAccounts"], 200)
+            .iter()
+            .map(|question| {
+                let has = |name| question.params.contains_key(name);
+                (has("ownerAddress"), has("mintAddress"))
+            })
+            .collect();
+        assert_eq!(ways, BTreeSet::from([(true, false), (false, true), (true, true)]));
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub mod source;
 pub mod verify;
 
 pub use batch::{Batch, BatchLimits, FullBatch};
-pub use chain::{IngestError, IngestEvent, IngestOptions, IngestSummary, ingest, retry_dead_letters};
+pub use chain::{
+    IngestError, IngestEvent, IngestOptions, IngestSummary, RemakeError, RemakeSummary, Told, ingest,
+    read_line, remake, retry_dead_letters,
+};
 pub use import::{Event, ImportError, ImportOptions, Summary, import};
 pub use parse::{Parsed, parse};

@@ -11,22 +11,23 @@ use tracing::warn;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// Tries again while the error is one that passes, and the wait fits `patience`. None when it was cancelled between two
-/// tries.
+/// Tries again while the error is one that passes, and the wait fits `patience`, which begins with the first failure: how
+/// long the try took before is the work's own time. None when it was cancelled between two tries.
 pub(crate) async fn retry<T, E: fmt::Display, F: Future<Output = Result<T, E>>>(
     mut attempt: impl FnMut() -> F,
     passes: impl Fn(&E) -> bool,
     patience: Duration,
     mut cancel: watch::Receiver<bool>,
 ) -> Option<Result<T, E>> {
-    let started = Instant::now();
+    let mut failing = None;
     let mut wait = FIRST_WAIT;
     loop {
         let error = match attempt().await {
             Err(error) if passes(&error) => error,
             done => return Some(done),
         };
-        if started.elapsed() + wait > patience {
+        let since = *failing.get_or_insert_with(Instant::now);
+        if since.elapsed() + wait > patience {
             return Some(Err(error));
         }
         warn!(error = %error, wait_ms = wait.as_millis(), "the store did not take a batch, trying again");
@@ -80,6 +81,20 @@ mod tests {
         let result = retry(|| ready(Err::<(), _>(AWAY)), passes, PATIENCE, never()).await.unwrap();
         assert_eq!(result, Err(AWAY));
         assert!(started.elapsed() <= PATIENCE && started.elapsed() + LONGEST_WAIT >= PATIENCE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_try_that_takes_long_before_it_fails_is_made_again() {
+        let mut tries = 0;
+        let attempt = || {
+            tries += 1;
+            let first = tries == 1;
+            async move {
+                sleep(2 * PATIENCE).await;
+                if first { Err(AWAY) } else { Ok(7) }
+            }
+        };
+        assert_eq!(retry(attempt, passes, PATIENCE, never()).await, Some(Ok(7)));
     }
 
     #[tokio::test(start_paused = true)]

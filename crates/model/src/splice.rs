@@ -58,7 +58,7 @@ pub struct Display<'a> {
 pub struct Holding {
     /// In base units, over all token accounts.
     pub balance: u64,
-    /// The token account with most of it.
+    /// The token account of it: the associated one, or the one with the most.
     pub account: Pubkey,
 }
 

@@ -44,6 +44,8 @@ type Run = for<'a> fn(Context<'a>) -> Pin<Box<dyn Future<Output = Result<Answer,
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) app: &'a App,
+    /// For lines of the log.
+    pub(crate) request_id: &'a str,
     pub(crate) dialect: Dialect,
     /// What the answer will be sent in.
     pub(crate) encoding: Encoding,
@@ -67,7 +69,7 @@ pub struct MethodInfo {
 pub(crate) const HEALTH: &str = "getHealth";
 
 /// Every method there is.
-static METHODS: [Method; 16] = [
+static METHODS: [Method; 17] = [
     Method {
         name: "getAsset",
         aliases: &["get_asset"],
@@ -133,6 +135,12 @@ static METHODS: [Method; 16] = [
         aliases: &["get_asset_signatures", "getSignaturesForAsset", "get_signatures_for_asset"],
         category: Category::SolDas,
         run: |context| Box::pin(get_asset_signatures::call(context)),
+    },
+    Method {
+        name: "getAssetSignaturesV2",
+        aliases: &["get_asset_signatures_v2", "getSignaturesForAssetV2", "get_signatures_for_asset_v2"],
+        category: Category::SolDas,
+        run: |context| Box::pin(get_asset_signatures::call_v2(context)),
     },
     Method {
         name: "getTokenAccounts",

@@ -328,6 +328,7 @@ impl Session<'_> {
         let bytes_max = self.bytes_left()?;
         let context = Context {
             app: self.app,
+            request_id: self.request_id,
             dialect: self.dialect,
             encoding: self.encoding,
             params: call.params,

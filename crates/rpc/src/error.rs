@@ -22,6 +22,9 @@ use crate::upstream::Trouble;
 /// After how many seconds a client may ask again when the database is away.
 const RETRY_AFTER_SECONDS: u64 = 1;
 
+const CROWDED: &str = "Search Error. Too many searches are under way to which no short list leads: try again, or add one of \
+    ownerAddress, grouping, collections, creatorAddress, authorityAddress, tree or delegate.";
+
 /// Why a call has no result.
 #[derive(Debug)]
 pub(crate) enum CallError {
@@ -157,7 +160,8 @@ impl CallError {
     fn retry_after_seconds(&self) -> Option<u64> {
         match self {
             Self::RateLimited(limited) => Some(limited.refusal.retry_after_seconds),
-            Self::Unavailable(_) | Self::NoUpstream(_) => Some(RETRY_AFTER_SECONDS),
+            Self::NoUpstream(trouble) => Some(trouble.retry_after_seconds().unwrap_or(RETRY_AFTER_SECONDS)),
+            Self::Unavailable(_) => Some(RETRY_AFTER_SECONDS),
             _ => None,
         }
     }
@@ -215,7 +219,8 @@ fn helius(error: &CallError, settings: &Settings) -> Wire {
             wire(StatusCode::NOT_FOUND, code, message, None)
         }
         CallError::Unavailable(_) | CallError::NoUpstream(_) => {
-            wire(StatusCode::SERVICE_UNAVAILABLE, -32000, "The service is temporarily unavailable.", None)
+            let message = "The service is temporarily unavailable.";
+            wire(StatusCode::SERVICE_UNAVAILABLE, -32000, message, crowded(error))
         }
         CallError::Upstream(error) => passed_on(error),
         CallError::Internal(_) => wire(
@@ -303,12 +308,18 @@ fn common(error: &CallError) -> Wire {
             wire(StatusCode::OK, -32000, not_found(error), None)
         }
         CallError::Unavailable(_) | CallError::NoUpstream(_) => {
-            wire(StatusCode::SERVICE_UNAVAILABLE, INTERNAL_ERROR_CODE, "Service unavailable", None)
+            wire(StatusCode::SERVICE_UNAVAILABLE, INTERNAL_ERROR_CODE, "Service unavailable", crowded(error))
         }
         CallError::Upstream(error) => passed_on(error),
         // The other cases have rows of their own in each dialect.
         _ => wire(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL_ERROR_CODE, "Internal error", None),
     }
+}
+
+/// What a caller can do about a call that had no turn.
+fn crowded(error: &CallError) -> Option<Value> {
+    let crowded = matches!(error, CallError::Unavailable(Some(StoreError::Crowded)));
+    crowded.then(|| json!({ "reason": CROWDED }))
 }
 
 /// What Helius documents of what is not there, by method.

@@ -26,10 +26,11 @@ const OTHER_METHODS: [(&str, &str); 3] = [
 ];
 
 /// Methods whose fields are all their own, each with those that it cannot do without.
-const OWN_METHODS: [(&str, &str, &[&str]); 6] = [
+const OWN_METHODS: [(&str, &str, &[&str]); 7] = [
     ("getAssetProof", include_str!("../src/methods/get_asset_proof.rs"), &["id"]),
     ("getAssetProofs", include_str!("../src/methods/get_asset_proofs.rs"), &["ids"]),
     ("getAssetSignatures", include_str!("../src/methods/get_asset_signatures.rs"), &[]),
+    ("getAssetSignaturesV2", include_str!("../src/methods/get_asset_signatures.rs"), &[]),
     ("getTokenAccounts", include_str!("../src/methods/get_token_accounts.rs"), &[]),
     ("getNftEditions", include_str!("../src/methods/get_nft_editions.rs"), &["mintAddress"]),
     ("getAssetChanges", include_str!("../src/methods/get_asset_changes.rs"), &[]),

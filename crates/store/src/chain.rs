@@ -2,6 +2,8 @@
 //!
 //! Why an asset is a function of these: [decision 15](../../../docs/decisions/0015-assets-from-sources.md).
 
+use std::sync::Arc;
+
 use vitrine_model::{Pubkey, Slot};
 
 use crate::AssetChange;
@@ -257,13 +259,13 @@ pub struct LeafEvent {
     pub event: String,
 }
 
-/// An off-chain document that arrived.
+/// An off-chain document that arrived. All assets that name it share it: a clone copies no text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
     /// Where it is from.
-    pub uri: String,
+    pub uri: Arc<str>,
     /// JSON as it came.
-    pub body: String,
+    pub body: Arc<str>,
 }
 
 /// An asset, made of its sources.

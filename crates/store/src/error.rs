@@ -15,6 +15,15 @@ pub enum StoreError {
     /// A search ran out of time, and nothing that it asks for leads to fewer assets.
     #[error("nothing leads to what the search is for in time")]
     TooBroad,
+    /// Too many searches are under way of which nobody can tell how long they take.
+    #[error("too many searches are under way of which nobody can tell how long they take")]
+    Crowded,
+    /// A page of several lists together lies too far behind their beginning.
+    #[error("the page would take more than {max} members of several lists")]
+    TooDeep {
+        /// The most members that are put in order for a page.
+        max: i64,
+    },
     /// A search would have to sort more than is sorted.
     #[error("the search would sort more than {max}")]
     TooMany {
@@ -47,7 +56,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same call may succeed a little later without anybody's doing.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Deadline(_) | Self::Conflict(_))
+        matches!(self, Self::Unavailable(_) | Self::Deadline(_) | Self::Conflict(_) | Self::Crowded)
     }
 }
 

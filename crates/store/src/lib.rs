@@ -51,4 +51,7 @@ pub use verify::statements as verify_statements;
 pub use verify::{
     Columns, Contradiction, Gap, Snapshot, StoredAsset, StoredChainAsset, StoredNode, StoredTree,
 };
-pub use write::{AssetChange, ChainWritten, DueDocument, Kept, StoredLetter, Written, source_statements};
+pub use write::{
+    AssetChange, ChainWritten, DueDocument, Kept, StoredLetter, Written, document_statements, host_of,
+    source_statements,
+};

@@ -8,8 +8,9 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::time::timeout;
 
 use crate::cache::BodyCache;
+use crate::read::lanes::Lanes;
 use crate::read::places::Places;
-use crate::reads::{LastFailure, Lease, ReadOptions, Reads};
+use crate::reads::{Canceller, LastFailure, Lease, ReadOptions, Reads};
 use crate::write::ListIds;
 use crate::{CacheSettings, DatabaseSettings, StoreError};
 
@@ -40,8 +41,8 @@ pub const WRITE_SESSION: &str = "SET jit = off; \
 /// How much longer than a statement may run its connection may take to say that it has ended.
 const RELEASE_GRACE: Duration = Duration::from_secs(1);
 
-/// Connections for keys: one to ask whether any has changed, one to look one up.
-const KEY_CONNECTIONS: u32 = 2;
+/// Connections for keys: one to ask whether any has changed, one to look one up, and one to end reads that nobody waits for.
+const KEY_CONNECTIONS: u32 = 3;
 
 /// How long [`Store::close`] waits for connections that are still busy.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -57,6 +58,10 @@ pub struct Store {
     pub(crate) list_ids: Arc<ListIds>,
     pub(crate) bodies: Arc<BodyCache>,
     pub(crate) places: Arc<Places>,
+    /// How many searches run at a time of which nobody can tell how long they take.
+    pub(crate) lanes: Arc<Lanes>,
+    /// How long a call waits for a connection.
+    pub(crate) acquire_timeout: Duration,
     /// How long a statement of a read may run.
     pub(crate) read_timeout: Duration,
     last_failure: LastFailure,
@@ -68,7 +73,7 @@ impl Store {
         let last_failure = LastFailure::default();
         let acquire_timeout = Duration::from_millis(settings.acquire_timeout_ms);
         let statement_timeout = |ms: u64| [("statement_timeout", ms.to_string())];
-        let reads = |name: &str, session, connections_max| {
+        let reads = |name: &str, session, connections_max, canceller| {
             let options = ReadOptions {
                 connect: quiet(options)
                     .application_name(name)
@@ -77,11 +82,13 @@ impl Store {
                 connections_max,
                 acquire_timeout,
                 release_timeout: Duration::from_millis(settings.read_statement_timeout_ms) + RELEASE_GRACE,
+                canceller,
             };
             Reads::new(options, last_failure.clone())
         };
-        let read = reads("vitrine read", READ_SESSION, settings.read_connections_max);
-        let keys = reads("vitrine keys", "", KEY_CONNECTIONS);
+        let keys = reads("vitrine keys", "", KEY_CONNECTIONS, None);
+        let canceller = Some(Arc::new(Canceller::new(keys.clone())));
+        let read = reads("vitrine read", READ_SESSION, settings.read_connections_max, canceller);
         let write_failure = last_failure.clone();
         let write = PgPoolOptions::new()
             .max_connections(settings.write_connections_max)
@@ -108,6 +115,8 @@ impl Store {
             list_ids: Arc::default(),
             bodies: Arc::new(BodyCache::new(0)),
             places: Arc::new(Places::new(0)),
+            lanes: Arc::new(Lanes::new(settings.read_connections_max)),
+            acquire_timeout,
             read_timeout: Duration::from_millis(settings.read_statement_timeout_ms),
             last_failure,
         }

@@ -1,8 +1,8 @@
 //! Connections for reads, on loan.
 //!
 //! A pool of the driver's own asks each connection that comes back whether it still answers: a round trip a call. Here
-//! only those are asked that come back in the middle of something. The others are trusted, unless they are older
-//! than the last failure of any, and a read that meets a broken one is made again.
+//! only those are asked that come back in the middle of something, once that is ended: nobody waits for it any more. The
+//! others are trusted, unless they are older than the last failure of any, and a read that meets a broken one is made again.
 
 use std::io::ErrorKind;
 use std::ops::{Deref, DerefMut};
@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use deadpool::managed::{
     Manager, Metrics, Object, Pool, PoolConfig, PoolError, QueueMode, RecycleError, RecycleResult,
 };
-use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{Connection, Row};
 use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
 use crate::StoreError;
@@ -24,6 +25,12 @@ const AGE_MAX: Duration = Duration::from_mins(30);
 
 /// How long to wait before another try to connect to a Postgres that is starting.
 const RETRY: Duration = Duration::from_millis(50);
+
+/// How long it may take to have a statement ended that nobody waits for any more.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Ends the statement that a session is at, if it is at one. A role may do that to its own sessions.
+const CANCEL: &str = "SELECT pg_cancel_backend($1)";
 
 /// When any connection last failed; shared by all pools of a store.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +49,8 @@ pub(crate) struct ReadOptions {
     pub(crate) acquire_timeout: Duration,
     /// How long one that came back in the middle of something may take to end that.
     pub(crate) release_timeout: Duration,
+    /// Who ends it; `None`: it ends by itself.
+    pub(crate) canceller: Option<Arc<Canceller>>,
 }
 
 /// A pool of connections for reads. Cheap to clone; clones share their connections.
@@ -50,6 +59,21 @@ pub(crate) struct Reads {
     pool: Pool<Connector>,
     acquire_timeout: Duration,
     release_timeout: Duration,
+    canceller: Option<Arc<Canceller>>,
+}
+
+/// Ends statements of other sessions, one at a time, over a connection that is never busy for long.
+#[derive(Debug)]
+pub(crate) struct Canceller {
+    over: Reads,
+    one: Semaphore,
+}
+
+/// A connection, and the session's number in the database.
+#[derive(Debug)]
+struct Session {
+    connection: PgConnection,
+    pid: i32,
 }
 
 #[derive(Debug)]
@@ -63,10 +87,13 @@ struct Connector {
 #[derive(Debug)]
 pub(crate) struct Lease {
     /// There until the lease ends.
-    connection: Option<Object<Connector>>,
+    session: Option<Object<Connector>>,
+    /// A turn that ends when the connection is free again, whoever gave it up.
+    turn: Option<OwnedSemaphorePermit>,
     /// Whether its last answer was read to the end.
     idle: bool,
     release_timeout: Duration,
+    canceller: Option<Arc<Canceller>>,
     last_failure: LastFailure,
 }
 
@@ -86,20 +113,21 @@ impl LastFailure {
 impl Reads {
     /// Makes the pool without connecting: the first lease does.
     pub(crate) fn new(options: ReadOptions, last_failure: LastFailure) -> Self {
-        let ReadOptions { connect, session, connections_max, acquire_timeout, release_timeout } = options;
+        let ReadOptions { connect, session, connections_max, acquire_timeout, release_timeout, canceller } =
+            options;
         let connector = Connector { options: connect, session, last_failure };
         let mut config = PoolConfig::new(connections_max as usize);
         // The one that was used last has everything at hand.
         config.queue_mode = QueueMode::Lifo;
         let pool = Pool::builder(connector).config(config).build();
         let pool = pool.expect("only a pool with timeouts of its own has to name a runtime");
-        Self { pool, acquire_timeout, release_timeout }
+        Self { pool, acquire_timeout, release_timeout, canceller }
     }
 
     /// A connection, as soon as one is free.
     pub(crate) async fn lease(&self) -> Result<Lease, StoreError> {
-        let connection = match timeout(self.acquire_timeout, self.pool.get()).await {
-            Ok(Ok(connection)) => connection,
+        let session = match timeout(self.acquire_timeout, self.pool.get()).await {
+            Ok(Ok(session)) => session,
             Ok(Err(PoolError::Backend(error))) => return Err(error.into()),
             Ok(Err(PoolError::Closed)) => return Err(sqlx::Error::PoolClosed.into()),
             // The pool has neither timeouts nor hooks of its own.
@@ -107,9 +135,11 @@ impl Reads {
         };
         let last_failure = self.pool.manager().last_failure.clone();
         Ok(Lease {
-            connection: Some(connection),
+            session: Some(session),
+            turn: None,
             idle: false,
             release_timeout: self.release_timeout,
+            canceller: self.canceller.clone(),
             last_failure,
         })
     }
@@ -131,11 +161,48 @@ impl Reads {
     }
 }
 
+impl Canceller {
+    pub(crate) fn new(over: Reads) -> Self {
+        Self { over, one: Semaphore::new(1) }
+    }
+
+    /// Ends what a session is at. False where that is not known to be over: it may still come, and meet another statement.
+    async fn cancel(&self, pid: i32) -> bool {
+        let cancelling = async {
+            let _one = self.one.acquire().await;
+            let mut lease = self.over.lease().await?;
+            // The signal is sent before this is answered, and seen before the session reads its next message.
+            sqlx::query(CANCEL).bind(pid).execute(&mut *lease).await?;
+            lease.done();
+            Ok::<(), StoreError>(())
+        };
+        match timeout(CANCEL_TIMEOUT, cancelling).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a statement that nobody waits for could not be ended");
+                false
+            }
+            Err(_) => false,
+        }
+    }
+}
+
+impl Session {
+    /// Reads what is still to come, and asks whether there is still somebody.
+    async fn settle(&mut self) -> Result<(), sqlx::Error> {
+        match self.connection.ping().await {
+            // What was ended says so first.
+            Err(sqlx::Error::Database(_)) => self.connection.ping().await,
+            other => other,
+        }
+    }
+}
+
 impl Manager for Connector {
-    type Type = PgConnection;
+    type Type = Session;
     type Error = sqlx::Error;
 
-    async fn create(&self) -> Result<PgConnection, sqlx::Error> {
+    async fn create(&self) -> Result<Session, sqlx::Error> {
         let mut connection = loop {
             match PgConnection::connect_with(&self.options).await {
                 // Whoever waits for this has a timeout.
@@ -146,10 +213,11 @@ impl Manager for Connector {
         if !self.session.is_empty() {
             sqlx::raw_sql(self.session).execute(&mut connection).await?;
         }
-        Ok(connection)
+        let row = sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(&mut connection).await?;
+        Ok(Session { pid: row.try_get(0)?, connection })
     }
 
-    async fn recycle(&self, _: &mut PgConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+    async fn recycle(&self, _: &mut Session, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
         if metrics.age() < AGE_MAX && self.last_failure.is_older_than(metrics.age()) {
             Ok(())
         } else {
@@ -172,43 +240,58 @@ impl Lease {
     pub(crate) fn done(mut self) {
         self.idle = true;
     }
+
+    /// The connection, and where a turn is put that is to last as long as the lease, and as what was under way then.
+    pub(crate) fn parts(&mut self) -> (&mut PgConnection, &mut Option<OwnedSemaphorePermit>) {
+        let session = self.session.as_mut().expect("it is there until the lease ends");
+        (&mut session.connection, &mut self.turn)
+    }
 }
 
 impl Deref for Lease {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        self.connection.as_ref().expect("it is there until the lease ends")
+        &self.session.as_ref().expect("it is there until the lease ends").connection
     }
 }
 
 impl DerefMut for Lease {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        self.connection.as_mut().expect("it is there until the lease ends")
+        self.parts().0
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
+        let Some(mut session) = self.session.take() else { return };
         if self.idle {
             return;
         }
         // Without a runtime there is nobody who could wait: it is closed.
-        let Ok(runtime) = Handle::try_current() else { return drop(Object::take(connection)) };
+        let Ok(runtime) = Handle::try_current() else { return drop(Object::take(session)) };
         let (release_timeout, last_failure) = (self.release_timeout, self.last_failure.clone());
+        let (canceller, turn) = (self.canceller.take(), self.turn.take());
         runtime.spawn(async move {
-            // Ends what is under way, whoever gave it up, and asks whether there is still somebody.
-            match timeout(release_timeout, connection.ping()).await {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => tracing::debug!(%error, "a connection to the database is given up"),
+            let ended = match canceller {
+                Some(canceller) => canceller.cancel(session.pid).await,
+                None => true,
+            };
+            match timeout(release_timeout, session.settle()).await {
+                Ok(Ok(())) if ended => drop(session),
+                Ok(Ok(())) => drop(Object::take(session)),
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "a connection to the database is given up");
+                    drop(Object::take(session));
+                }
                 // A network that has swallowed a connection never says so.
                 Err(_) => {
                     tracing::warn!("a connection to the database says nothing any more and is given up");
                     last_failure.note();
+                    drop(Object::take(session));
                 }
             }
-            drop(Object::take(connection));
+            drop(turn);
         });
     }
 }

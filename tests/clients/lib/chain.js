@@ -8,8 +8,8 @@ import { publicKey, publicKeyBytes } from '@metaplex-foundation/umi';
 import { base58 } from '@metaplex-foundation/umi/serializers';
 import { assets } from './known.js';
 
-const described = JSON.parse(readFileSync(new URL('../chain.json', import.meta.url), 'utf8'));
-const [tree] = described.trees;
+export const described = JSON.parse(readFileSync(new URL('../chain.json', import.meta.url), 'utf8'));
+export const [tree, secondTree] = described.trees;
 
 /** Compressed assets that are leaves of the tree. */
 export const leaves = assets.filter((asset) => tree.changes.some((change) => change.asset === asset.id));
@@ -21,6 +21,11 @@ export const moved = assets.find((asset) => asset.id === tree.changes.at(-1).ass
 export const signatures = tree.changes
   .filter((change) => change.asset === moved.id)
   .map((change) => [base58.deserialize(new Uint8Array(64).fill(change.signature))[0], change.instruction]);
+
+/** The same as the second version of the method tells them: the slot of a change is a thousand more than its number. */
+export const signaturesWithSlots = tree.changes
+  .filter((change) => change.asset === moved.id)
+  .map(({ seq }, place) => ({ signature: signatures[place][0], instruction: signatures[place][1], slot: 1000 + seq }));
 
 /** The master edition. */
 export const [master] = described.master_editions;
@@ -40,6 +45,7 @@ export function rootAbove(proof) {
 
 /** Whether this is the proof of an asset's leaf. */
 export function isProof(proof, asset) {
+  const tree = described.trees.find((one) => one.tree === asset.compression.tree);
   assert.equal(proof.leaf, asset.compression.asset_hash);
   assert.equal(proof.tree_id, asset.compression.tree);
   assert.equal(proof.proof.length, tree.depth);

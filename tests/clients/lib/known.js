@@ -69,6 +69,9 @@ export const underAuthority = (authority) => (asset) => asset.authorities.some((
 export const createdBy = (creator, onlyVerified) => (asset) =>
   asset.creators.some(({ address, verified }) => address === creator && (verified || !onlyVerified));
 
+/** Lamports that the Solana node behind the server has for everybody. */
+export const lamports = 123_456_789;
+
 /** The lists that are walked: long ones, each of another kind. */
 export const collection = '4cSURXn9xALz5m8Y1NRcbzjRgbk4QRKvaJWehbS4dXBx';
 export const coreCollection = '2i6uk414pBUaJegxPttGwcsQCywZrGwSuJxsYPtbGHtF';

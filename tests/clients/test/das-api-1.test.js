@@ -65,6 +65,17 @@ test('getAssetProofs', async () => {
   for (const asset of chain.leaves) chain.isProof(found[asset.id], asset);
 });
 
+test('getAssetSignatures, by the second version of the method', async () => {
+  const assetId = publicKey(chain.moved.id);
+  const byId = await chain.walk((paging) => rpc.getAssetSignatures({ assetId, ...paging }), 'items');
+  assert.deepEqual(byId, chain.signaturesWithSlots);
+  const leaf = { tree: publicKey(chain.moved.compression.tree), leaf_index: chain.moved.compression.leaf_id };
+  const newestFirst = (paging) => rpc.getAssetSignatures({ ...leaf, sort_direction: 'desc', ...paging });
+  assert.deepEqual(await chain.walk(newestFirst, 'items'), [...chain.signaturesWithSlots].reverse());
+  const none = await rpc.getAssetSignatures({ assetId: publicKey(known.unknownId) });
+  assert.deepEqual(none.items, []);
+});
+
 test('searchAssets', async () => {
   const grouping = ['collection', known.collection];
   const inCollection = known.inGroup(known.collection);

@@ -43,6 +43,13 @@ test('getAssetsByOwner', async () => {
   await walk((paging) => rpc.getAssetsByOwner({ ownerAddress: known.owner, ...paging }), known.ownedBy(known.owner));
 });
 
+test('getAssetsByOwner with the balance that the Solana node tells', async () => {
+  const owned = { ownerAddress: known.owner, page: 1, limit: 1, displayOptions: { showNativeBalance: true } };
+  const { nativeBalance, items } = await rpc.getAssetsByOwner(owned);
+  assert.equal(nativeBalance.lamports, known.lamports);
+  assert.equal(items.length, 1);
+});
+
 test('getAssetsByAuthority', async () => {
   const read = (paging) => rpc.getAssetsByAuthority({ authorityAddress: known.authority, ...paging });
   await walk(read, known.underAuthority(known.authority));

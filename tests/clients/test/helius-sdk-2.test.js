@@ -41,6 +41,13 @@ test('getAssetsByOwner', async () => {
   await walk(read, known.ownedBy(known.owner));
 });
 
+test('getAssetsByOwner with the balance that the Solana node tells', async () => {
+  const owned = { ownerAddress: known.owner, page: 1, limit: 1, options: { showNativeBalance: true } };
+  const { nativeBalance, items } = await helius.getAssetsByOwner(owned);
+  assert.equal(nativeBalance.lamports, known.lamports);
+  assert.equal(items.length, 1);
+});
+
 test('getAssetsByAuthority', async () => {
   const read = (paging) => helius.getAssetsByAuthority({ authorityAddress: known.authority, ...paging });
   await walk(read, known.underAuthority(known.authority));

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod process;
 mod site;
+mod writes;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use vitrine_ingest::normalise::compose;
 use vitrine_model::Pubkey;
 use vitrine_store::{ChainBatch, Kept, Store};
 use vitrine_tests::Database;
-use vitrine_tests::accounts::{CoreAsset, CoreAuthority};
+use vitrine_tests::accounts::{AccountAt, CoreAsset, CoreAuthority};
 use vitrine_tests::assets::pubkey;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -56,18 +58,7 @@ impl World {
 
     /// Writes assets, each with the uri that it names from a slot on.
     async fn write(&self, slot: u64, assets: impl IntoIterator<Item = (u64, String)>) {
-        let accounts = assets
-            .into_iter()
-            .map(|(number, uri)| {
-                let asset = CoreAsset {
-                    owner: pubkey(1 << 40),
-                    authority: CoreAuthority::None,
-                    name: format!("Asset {number}"),
-                    uri,
-                };
-                asset.at(pubkey(number), slot).seen()
-            })
-            .collect();
+        let accounts = assets.into_iter().map(|(number, uri)| account(slot, number, uri).seen()).collect();
         let batch = ChainBatch { accounts, ..ChainBatch::default() };
         self.store.write_chain(&batch, &compose).await.unwrap();
     }
@@ -109,6 +100,13 @@ impl World {
         let asset: Value = serde_json::from_slice(&body).unwrap();
         asset["content"]["metadata"]["description"].clone()
     }
+}
+
+/// An asset that names a document from a slot on.
+fn account(slot: u64, number: u64, uri: String) -> AccountAt {
+    let name = format!("Asset {number}");
+    let asset = CoreAsset { owner: pubkey((1 << 40) + slot), authority: CoreAuthority::None, name, uri };
+    asset.at(pubkey(number), slot)
 }
 
 #[tokio::test]
@@ -232,7 +230,7 @@ async fn a_crash_behind_the_arrival_leaves_the_assets_due() {
     let rooms = [("127.0.0.1".to_owned(), 10)];
     let taken = world.store.take_documents(&rooms, 10, now, until).await.unwrap();
     assert_eq!(
-        taken.iter().map(|due| (&due.uri, due.attempt, due.arrived)).collect::<Vec<_>>(),
+        taken.iter().map(|due| (&due.uri, due.tries, due.arrived)).collect::<Vec<_>>(),
         [(&uri, 1, false)]
     );
     assert_eq!(world.store.take_documents(&rooms, 10, now, until).await.unwrap(), []);
@@ -246,7 +244,8 @@ async fn a_crash_behind_the_arrival_leaves_the_assets_due() {
     // The first one, when it was only slow, writes nothing any more.
     assert_eq!(world.store.keep_document(&taken[0], "{}", now, until).await.unwrap(), Kept::Lost);
     assert_eq!(world.store.fail_document(&taken[0], "late", None).await.unwrap(), Kept::Lost);
-    assert!(!world.store.end_document(&taken[0], Some(until)).await.unwrap());
+    assert!(!world.store.note_remade(&taken[0], None).await.unwrap());
+    assert!(!world.store.release_document(&taken[0], now).await.unwrap());
     assert_eq!(world.row(&uri).await, Some(Row { arrived: true, attempts: 2, waits: false, reason: None }));
 }
 
@@ -322,4 +321,120 @@ async fn odd_documents_break_nothing() {
     assert_eq!(world.description(pubkey(3)).await, json!(2));
     assert_eq!(world.description(pubkey(4)).await, Value::Null);
     assert_eq!(world.description(pubkey(50)).await, json!("here"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_made_of_a_document_is_given_up_too() {
+    let world = World::new().await;
+    let uri = world.site.uri("/a");
+    world.write(1, [(1, uri.clone()), (2, world.site.uri("/b"))]).await;
+    let mut connection = world.database.connect().await;
+    let refuse = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+                      $$ BEGIN RAISE EXCEPTION 'no asset is replaced'; END $$;
+                  CREATE TRIGGER refuse BEFORE UPDATE ON asset FOR EACH ROW
+                      WHEN (convert_from(NEW.body, 'UTF8') LIKE '%\"/a\"%') EXECUTE FUNCTION refuse()";
+    sqlx::raw_sql(refuse).execute(&mut connection).await.unwrap();
+    // Once when it arrives, and three times more; the other document is not kept waiting.
+    let summary = world.drain().await;
+    assert_eq!(summary, FetchSummary { fetched: 1, failed: 4, given_up: 1, remade: 1, ..summary });
+    let reason = Some("its assets could not be made".to_owned());
+    assert_eq!(world.row(&uri).await, Some(Row { arrived: true, attempts: 4, waits: false, reason }));
+    assert_eq!(world.description(pubkey(2)).await, json!("/b"));
+    assert_eq!(world.drain().await, FetchSummary::default());
+
+    // What the operator's page says of it.
+    let again = "DROP TRIGGER refuse ON asset;
+                 UPDATE document SET next_try = now(), tries = 0 WHERE next_try IS NULL AND reason IS NOT NULL";
+    sqlx::raw_sql(again).execute(&mut connection).await.unwrap();
+    assert_eq!(world.drain().await, FetchSummary { remade: 1, ..FetchSummary::default() });
+    assert_eq!(world.description(pubkey(1)).await, json!("/a"));
+    assert_eq!(world.row(&uri).await.unwrap().reason, None);
+    assert_eq!(world.site.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn what_ends_whoever_takes_it_is_given_up() {
+    let world = World::new().await;
+    let uri = world.site.uri("/a");
+    world.write(1, [(1, uri.clone())]).await;
+    let rooms = [("127.0.0.1".to_owned(), 1)];
+    for _ in 0..3 {
+        let now = OffsetDateTime::now_utc() + Duration::from_secs(1);
+        // Each dies behind this.
+        assert_eq!(world.store.take_documents(&rooms, 1, now, now).await.unwrap().len(), 1);
+    }
+    let summary = world.drain_at(Duration::from_hours(1)).await;
+    assert_eq!(summary, FetchSummary { failed: 1, given_up: 1, ..FetchSummary::default() });
+    assert!(world.site.asked().is_empty());
+    assert_eq!(world.row(&uri).await.unwrap().reason.unwrap(), "its tries did not come to an end");
+}
+
+#[tokio::test]
+async fn a_stop_is_heard_between_two_pages_and_loses_none() {
+    let mut world = World::new().await;
+    world.settings.remake_assets_max = 1;
+    let uri = world.site.uri("/a");
+    world.write(1, (0..5).map(|number| (number, uri.clone()))).await;
+    let mut ids: Vec<Pubkey> = (0..5).map(pubkey).collect();
+    ids.sort_unstable();
+
+    let mut blocking = world.database.connect().await;
+    sqlx::raw_sql("BEGIN").execute(&mut blocking).await.unwrap();
+    let held = sqlx::query("SELECT FROM chain_asset WHERE asset_id = $1 FOR UPDATE").bind(ids[2].as_bytes());
+    held.execute(&mut blocking).await.unwrap();
+    let (stop, cancel) = watch::channel(false);
+    let stopping = async {
+        while world.description(ids[1]).await == Value::Null {
+            tokio::task::yield_now().await;
+        }
+        stop.send_replace(true);
+        sqlx::raw_sql("COMMIT").execute(&mut blocking).await.unwrap();
+    };
+    let (summary, ()) = tokio::join!(world.fetcher(Duration::ZERO).run(FetchEnd::Never, cancel), stopping);
+    let FetchSummary { remade: before, interrupted, .. } = summary.unwrap();
+    assert!(interrupted && (2..=3).contains(&before), "{before}");
+    assert_eq!(world.description(ids[4]).await, Value::Null);
+    // What was made is not made again.
+    assert_eq!(world.drain().await, FetchSummary { remade: 5 - before, ..FetchSummary::default() });
+    for id in ids {
+        assert_eq!(world.description(id).await, json!("/a"));
+    }
+}
+
+#[tokio::test]
+async fn documents_are_fetched_again_and_shown_until_then() {
+    let world = World::new().await;
+    let [uri, data] = [world.site.uri("/a"), "data:,{\"description\":\"here\"}".to_owned()];
+    let body = |text: &str| Answer::Body(format!("{{\"description\":\"{text}\"}}"));
+    world.site.answer("/a", [body("old"), body("new"), body("new"), Answer::Status(500, None)]);
+    world.write(1, [(1, uri.clone()), (2, data)]).await;
+    assert_eq!(world.drain().await.fetched, 2);
+    let refetch = async |ahead: Duration| {
+        let now = OffsetDateTime::now_utc();
+        world.store.refetch_documents(now + ahead, now, 10).await.unwrap()
+    };
+    let later = Duration::from_hours(1);
+    assert_eq!(
+        refetch(Duration::ZERO).await + refetch(later).await,
+        1,
+        "each once, and none whose uri has it"
+    );
+    assert_eq!(refetch(later).await, 0);
+    assert_eq!(world.description(pubkey(1)).await, json!("old"));
+    // Who is made meanwhile shows what is here.
+    world.write(2, [(3, uri.clone())]).await;
+    assert_eq!(world.description(pubkey(3)).await, json!("old"));
+    let fetched = FetchSummary { fetched: 1, ..FetchSummary::default() };
+    assert_eq!(world.drain().await, FetchSummary { remade: 2, ..fetched });
+    for number in [1, 3] {
+        assert_eq!(world.description(pubkey(number)).await, json!("new"));
+    }
+    // What comes as it was makes nothing, and what does not come takes nothing away.
+    assert_eq!((refetch(later).await, world.drain().await), (1, fetched));
+    let failed = FetchSummary { failed: 3, given_up: 1, ..FetchSummary::default() };
+    assert_eq!((refetch(later).await, world.drain().await), (1, failed));
+    assert_eq!(world.description(pubkey(1)).await, json!("new"));
+    let reason = Some("the server answered 500".to_owned());
+    assert_eq!(world.row(&uri).await.unwrap().reason, reason);
+    assert_eq!(refetch(later).await, 1);
 }

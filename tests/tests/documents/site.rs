@@ -30,8 +30,7 @@ pub(crate) struct Site {
 struct State {
     /// The answers of each path, one after the other; the last one stays. Of any other path: a document that names it.
     answers: Mutex<HashMap<String, VecDeque<Answer>>>,
-    asked: Mutex<Vec<String>>,
-    asked_count: watch::Sender<usize>,
+    asked: watch::Sender<Vec<String>>,
     released: watch::Sender<bool>,
     serving: AtomicUsize,
     serving_max: AtomicUsize,
@@ -43,8 +42,7 @@ impl Site {
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
             answers: Mutex::default(),
-            asked: Mutex::default(),
-            asked_count: watch::Sender::new(0),
+            asked: watch::Sender::default(),
             released: watch::Sender::new(false),
             serving: AtomicUsize::new(0),
             serving_max: AtomicUsize::new(0),
@@ -79,11 +77,16 @@ impl Site {
     }
 
     pub(crate) fn asked(&self) -> Vec<String> {
-        self.state.asked.lock().unwrap().clone()
+        self.state.asked.borrow().clone()
     }
 
     pub(crate) async fn until_asked(&self, times: usize) {
-        self.state.asked_count.subscribe().wait_for(|count| *count >= times).await.unwrap();
+        self.until(|asked| asked.len() >= times).await;
+    }
+
+    /// Waits for what was asked to be so.
+    pub(crate) async fn until(&self, is_so: impl Fn(&[String]) -> bool) {
+        self.state.asked.subscribe().wait_for(|asked| is_so(asked)).await.unwrap();
     }
 
     /// How many were served at the same time, at most.
@@ -106,8 +109,7 @@ async fn serve(mut socket: TcpStream, state: &State) -> std::io::Result<()> {
     let serving = state.serving.fetch_add(1, Ordering::SeqCst) + 1;
     state.serving_max.fetch_max(serving, Ordering::SeqCst);
     let path = String::from_utf8(head).unwrap().split(' ').nth(1).unwrap().to_owned();
-    state.asked.lock().unwrap().push(path.clone());
-    state.asked_count.send_modify(|count| *count += 1);
+    state.asked.send_modify(|asked| asked.push(path.clone()));
     let answer =
         state.answers.lock().unwrap().get_mut(&path).and_then(|answers| {
             if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }

@@ -130,6 +130,22 @@ async fn holdings_are_shown_and_too_many_are_sorted_by_id_alone() {
         assert_eq!(page["items"][0]["token_info"], held, "{page:#}");
         assert_eq!((&page["total"], &page["grand_total"]), (&json!(1), &json!(1)));
     }
+    // The account of the wallet's own, once it is there, is named before the one with the most.
+    let associated = vitrine_model::associated_token_addresses(owner, pubkey(1)).next().unwrap();
+    sqlx::query(
+        "INSERT INTO account (address, kind, asset_id, slot, write_version, closed, token_owner, token_amount)
+         VALUES ($1, 1, $2, 1, 1, false, $3, 7)",
+    )
+    .bind(*associated.as_bytes())
+    .bind(*pubkey(1).as_bytes())
+    .bind(*owner.as_bytes())
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    let params = json!({ "ownerAddress": owner.to_string(), "options": fungible });
+    let shown = client.result(&key, "getAssetsByOwner", params).await["items"][0]["token_info"].take();
+    assert_eq!(shown["balance"], 50);
+    assert_eq!(shown["associated_token_address"], associated.to_string());
     let plain = client
         .result(&key, "searchAssets", json!({ "ownerAddress": owner.to_string(), "tokenType": "fungible" }))
         .await;
@@ -181,4 +197,48 @@ async fn a_uri_that_many_share_is_found_all_the_same() {
     let row =
         sqlx::query("SELECT count(*) FROM asset WHERE NOT listed").fetch_one(&mut connection).await.unwrap();
     assert_eq!(row.get::<i64, _>(0), 0);
+}
+
+#[tokio::test]
+async fn pages_of_several_lists_reach_so_far() {
+    let database = Database::new().await;
+    let store = database.store();
+    let specs: Vec<AssetSpec> = (0..30)
+        .map(|number| AssetSpec {
+            collection: Some((pubkey(3_000_000 + number % 3), true)),
+            ..AssetSpec::new(pubkey(number))
+        })
+        .collect();
+    assets::write(&store, &specs).await;
+    let key = make_key(&store, "enterprise", None).await.0;
+    let mut connection = database.connect().await;
+    // What is allowed goes by what the lists say of themselves.
+    sqlx::query("UPDATE asset_list SET total = 1000000 WHERE kind = 1")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let server = Server::start(&database, &[]);
+    let client = server.client();
+    let collections = |count: u64| -> Vec<String> {
+        (0..count).map(|number| pubkey(3_000_000 + number).to_string()).collect()
+    };
+    for (count, limit, page, total) in [
+        (3, 7, 2, Some(7)),
+        (3, 1_000, 40, Some(0)),
+        (3, 1_000, 41, None),
+        (2, 1_000, 60, Some(0)),
+        (2, 1_000, 61, None),
+        (1, 1_000, 501, Some(0)),
+    ] {
+        let params = json!({ "collections": collections(count), "limit": limit, "page": page });
+        let reply = client.call(&key, "searchAssets", params.clone()).await;
+        let body = reply.json();
+        if let Some(total) = total {
+            assert_eq!(body["result"]["total"], total, "{params}: {}", reply.text);
+        } else {
+            assert_eq!((reply.status.as_u16(), &body["error"]["data"]["field"]), (400, &json!("page")));
+            let reason = body["error"]["data"]["reason"].as_str().unwrap();
+            assert!(reason.starts_with("Pagination Error. ") && reason.contains("cursor"), "{reason}");
+        }
+    }
 }

@@ -1,15 +1,16 @@
 //! `vitrine ingest --retry-dead-letters`: what could not be decoded is tried again.
 
 use tokio::sync::watch;
-use vitrine_store::{Store, StoreError, StoredLetter};
+use vitrine_store::{LetterId, Store, StoreError, StoredLetter};
 
 use super::line::{self, Told};
 use super::{Ingest, IngestError, IngestEvent, IngestOptions, IngestSummary, Pending};
 use crate::retry::retry;
 use crate::source::{Place, Record};
 
-/// Letters of a batch. One may have megabytes.
+/// Letters that are read at once, and their bytes: the one that reaches them is still read.
 const LETTERS: u32 = 100;
+const LETTER_BYTES: u32 = 16 * 1024 * 1024;
 
 /// Tries all dead letters again, the oldest first. One that decodes now is no dead letter any more, in the transaction that
 /// writes what it tells; one that does not keeps its place, with the reason of today. `read` counts the letters, `undecoded`
@@ -27,7 +28,7 @@ pub async fn retry_dead_letters(
             ingest.summary.interrupted = true;
             break;
         }
-        let attempt = || store.dead_letters(after.as_ref(), LETTERS);
+        let attempt = || store.dead_letters(after.as_ref(), LETTERS, LETTER_BYTES);
         let read = retry(attempt, StoreError::is_transient, options.store_patience, cancel.clone()).await;
         let letters = match read {
             None => continue,
@@ -40,30 +41,38 @@ pub async fn retry_dead_letters(
         after = Some(last.clone());
         ingest.summary.read += letters.len() as u64;
         let decoded = tokio::task::spawn_blocking(move || decode(letters)).await;
-        ingest.pending = decoded.map_err(|_| IngestError::Worker("a decoder"))?;
-        ingest.flush().await?;
+        for (id, told) in decoded.map_err(|_| IngestError::Worker("a decoder"))? {
+            ingest.pending.push_letter(id, told);
+            if ingest.pending.is_full(options) {
+                ingest.flush().await?;
+            }
+        }
     }
     ingest.finish().await
 }
 
-/// What letters tell now.
-fn decode(letters: Vec<StoredLetter>) -> Pending {
-    let mut pending = Pending::default();
-    for letter in letters {
-        let StoredLetter { id, input, .. } = letter;
+/// What letters tell now; none where a letter is no line at all.
+fn decode(letters: Vec<StoredLetter>) -> Vec<(LetterId, Option<Told>)> {
+    let decode_one = |StoredLetter { id, input, .. }| {
         let record =
             Record { place: Place { line: 1, item: None }, text: input.into_bytes(), stated_slot: None };
-        if let Ok(told) = line::read(record) {
+        (id, line::read(record).ok())
+    };
+    letters.into_iter().map(decode_one).collect()
+}
+
+impl Pending {
+    /// One that decodes is no letter any more, in the batch that writes what it tells.
+    fn push_letter(&mut self, id: LetterId, told: Option<Told>) {
+        if let Some(told) = told {
             if told.dead_letter.is_none() {
-                pending.batch.settled.push(id);
+                self.batch.settled.push(id);
             }
-            pending.push(told);
+            self.push(told);
         } else {
             // No version kept such a line: somebody else has put it there, and there it stays.
-            pending.push(Told::default());
-            pending.undecoded += 1;
+            self.push(Told::default());
+            self.undecoded += 1;
         }
     }
-    debug_assert!(pending.batch.settled.len() as u64 + pending.undecoded == pending.lines);
-    pending
 }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use vitrine_model::{Pubkey, Slot};
-use vitrine_store::{AccountSeen, DeadLetter, LeafEventSeen, TreeChange};
+use vitrine_store::{AccountContent, AccountSeen, DeadLetter, LeafEventSeen, TreeChange};
 
 use crate::decode::transaction::Transaction;
 use crate::normalise::{AccountUpdate, account, leaf};
@@ -16,22 +16,57 @@ use crate::source::{BadRecord, Record};
 
 /// The most bytes that an account may have (`MAX_PERMITTED_DATA_LENGTH`).
 const ACCOUNT_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// The most that a zstd frame may ask a reader to look back, as a power of two: more than an account may have. A frame that
+/// asks for more would have its reader set 128 MiB aside.
+const WINDOW_LOG_MAX: u32 = 24;
 
 /// What a line tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Told {
+pub struct Told {
     /// The slot that it is of.
-    pub(crate) slot: Slot,
+    pub slot: Slot,
     /// Accounts.
-    pub(crate) accounts: Vec<AccountSeen>,
+    pub accounts: Vec<AccountSeen>,
     /// Changes of trees.
-    pub(crate) tree_changes: Vec<TreeChange>,
+    pub tree_changes: Vec<TreeChange>,
     /// Events that changed no tree.
-    pub(crate) leaf_events: Vec<LeafEventSeen>,
+    pub leaf_events: Vec<LeafEventSeen>,
     /// The line itself, where something of it could not be decoded.
-    pub(crate) dead_letter: Option<DeadLetter>,
-    /// The bytes of the line.
-    pub(crate) bytes: usize,
+    pub dead_letter: Option<DeadLetter>,
+    /// The zstd frame that the account's bytes came in, while they are left out of it.
+    packed: Option<Vec<u8>>,
+    /// Bytes that it takes in a batch: those of the line, and of what is packed in it.
+    pub bytes: usize,
+}
+
+impl Told {
+    /// The same, with the account's bytes. A line of a kilobyte may tell of ten megabytes: between the reader, which counts
+    /// lines, and a batch, which counts this, they stay packed.
+    pub fn unpacked(mut self) -> Self {
+        if let Some(packed) = self.packed.take() {
+            if let Some(AccountContent::Data { data, .. }) = self.content() {
+                *data = unpack(&packed).expect("what was unpacked once is unpacked again");
+            }
+        }
+        self
+    }
+
+    /// Leaves the account's bytes out where the frame that they came in says as much with less.
+    fn pack(&mut self, frame: Vec<u8>, unpacked: &[u8]) {
+        if let Some(AccountContent::Data { data, .. }) = self.content()
+            && frame.len() < data.len()
+            && *data == unpacked
+        {
+            *data = Vec::new();
+            self.bytes += unpacked.len();
+            self.packed = Some(frame);
+        }
+    }
+
+    /// What the account holds, of a line that tells of one.
+    fn content(&mut self) -> Option<&mut AccountContent> {
+        self.accounts.first_mut().map(|account| &mut account.content)
+    }
 }
 
 /// A line: one of the two.
@@ -75,13 +110,13 @@ enum Signed {
 }
 
 /// Reads a line. What is no account and no transaction is bad; one whose bytes this version cannot decode is a dead letter.
-pub(crate) fn read(record: Record) -> Result<Told, BadRecord> {
+pub fn read(record: Record) -> Result<Told, BadRecord> {
     let told = match std::str::from_utf8(&record.text) {
         Ok(text) => tell(text),
         Err(error) => Err(format!("not UTF-8: byte {} of it is invalid", error.valid_up_to() + 1)),
     };
     match told {
-        Ok(told) => Ok(Told { bytes: record.text.len(), ..told }),
+        Ok(told) => Ok(Told { bytes: told.bytes + record.text.len(), ..told }),
         Err(reason) => Err(BadRecord { place: record.place, reason, raw: record.text }),
     }
 }
@@ -107,7 +142,7 @@ fn tell_account(json: &str, line: &str) -> Result<Told, String> {
     if i64::try_from(parsed.write_version).is_err() {
         return Err(format!("the account: write_version: {} is above {}", parsed.write_version, i64::MAX));
     }
-    let data =
+    let (data, frame) =
         bytes(&parsed.data.0, &parsed.data.1).map_err(|reason| format!("the account: data: {reason}"))?;
     let update = AccountUpdate {
         address,
@@ -118,7 +153,13 @@ fn tell_account(json: &str, line: &str) -> Result<Told, String> {
         write_version: parsed.write_version,
     };
     Ok(match account(&update) {
-        Ok(seen) => Told { slot, accounts: vec![seen], ..Told::default() },
+        Ok(seen) => {
+            let mut told = Told { slot, accounts: vec![seen], ..Told::default() };
+            if let Some(frame) = frame {
+                told.pack(frame, &data);
+            }
+            told
+        }
         Err(reason) => Told {
             slot,
             dead_letter: Some(DeadLetter {
@@ -158,7 +199,7 @@ fn tell_transaction(json: &str, line: &str) -> Result<Told, String> {
         tree_changes: seen.tree_changes,
         leaf_events: seen.leaf_events,
         dead_letter,
-        bytes: 0,
+        ..Told::default()
     })
 }
 
@@ -179,23 +220,39 @@ fn slot(slot: u64) -> Result<Slot, String> {
     Slot::new(slot).ok_or_else(|| format!("no slot: {slot}"))
 }
 
-/// The bytes of an account, in one of the encodings that Solana's RPC has for all bytes.
-fn bytes(text: &str, encoding: &str) -> Result<Vec<u8>, String> {
+/// The bytes of an account, in one of the encodings that Solana's RPC has for all bytes, and the frame that they were
+/// packed in.
+fn bytes(text: &str, encoding: &str) -> Result<(Vec<u8>, Option<Vec<u8>>), String> {
+    let is_packed = match encoding {
+        "base64" => false,
+        "base64+zstd" | "zstd+base64" => true,
+        other => return Err(format!("the encoding {other:?} is neither base64 nor base64+zstd")),
+    };
     let decoded = STANDARD.decode(text).map_err(|error| error.to_string())?;
-    match encoding {
-        "base64" => Ok(decoded),
-        "base64+zstd" | "zstd+base64" => {
-            let mut bytes = Vec::new();
-            let stream = zstd::Decoder::new(&decoded[..]).map_err(|error| error.to_string())?;
-            let read = stream.take(ACCOUNT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
-            read.map_err(|error| error.to_string())?;
-            if bytes.len() > ACCOUNT_BYTES_MAX {
-                return Err(format!("more than {ACCOUNT_BYTES_MAX} bytes"));
-            }
-            Ok(bytes)
-        }
-        other => Err(format!("the encoding {other:?} is neither base64 nor base64+zstd")),
+    if is_packed {
+        return unpack(&decoded).map(|bytes| (bytes, Some(decoded)));
     }
+    if decoded.len() > ACCOUNT_BYTES_MAX {
+        return Err(too_long());
+    }
+    Ok((decoded, None))
+}
+
+/// What is in a zstd frame.
+fn unpack(frame: &[u8]) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let mut stream = zstd::Decoder::new(frame).map_err(|error| error.to_string())?;
+    stream.window_log_max(WINDOW_LOG_MAX).map_err(|error| error.to_string())?;
+    let read = stream.take(ACCOUNT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(|error| error.to_string())?;
+    if bytes.len() > ACCOUNT_BYTES_MAX {
+        return Err(too_long());
+    }
+    Ok(bytes)
+}
+
+fn too_long() -> String {
+    format!("more than {ACCOUNT_BYTES_MAX} bytes")
 }
 
 #[cfg(test)]
@@ -209,6 +266,7 @@ mod tests {
 
     const ADDRESS: &str = "843gdpsTE4DoJz3ZoBsEjAqT8UgAcyF5YojygGgGZE1f";
     const TOKEN: &str = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA";
+    const CORE: &str = "CoREENxT6tW1HoK8ypY1SxRMZTcVPm7R94rH4PZNhX7d";
 
     fn line(text: &str) -> Result<Told, BadRecord> {
         read(Record {
@@ -241,8 +299,44 @@ mod tests {
         assert!(matches!(&seen.content, AccountContent::Data { data, .. } if *data == mint()));
         for encoding in ["base64+zstd", "zstd+base64"] {
             let packed = zstd::encode_all(&mint()[..], 3).unwrap();
-            assert_eq!(line(&account_line(&packed, encoding)).unwrap().accounts, plain.accounts);
+            let told = line(&account_line(&packed, encoding)).unwrap().unpacked();
+            assert_eq!(told.accounts, plain.accounts);
         }
+    }
+
+    #[test]
+    fn what_is_packed_stays_packed_until_a_batch_takes_it_and_counts_whole() {
+        // An asset of MPL Core, whose account may have any length.
+        let mut asset = vec![1];
+        asset.extend([7; 32]);
+        asset.push(0);
+        asset.extend([0; 9]);
+        asset.resize(ACCOUNT_BYTES_MAX, 0);
+        let frame = zstd::encode_all(&asset[..], 3).unwrap();
+        let text = account_line(&frame, "base64+zstd").replace(TOKEN, CORE);
+        let told = line(&text).unwrap();
+        assert!(text.len() < 10_000 && told.bytes == text.len() + ACCOUNT_BYTES_MAX);
+        assert!(
+            matches!(&told.accounts[0].content, AccountContent::Data { data, .. } if data.is_empty()),
+            "the bytes wait in their frame"
+        );
+        let told = told.unpacked();
+        assert!(matches!(&told.accounts[0].content, AccountContent::Data { data, .. } if *data == asset));
+        let plain = account_line(&asset, "base64").replace(TOKEN, CORE);
+        assert_eq!(line(&plain).unwrap().accounts, told.accounts);
+    }
+
+    #[test]
+    fn a_frame_that_wants_a_large_window_is_refused() {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
+        encoder.window_log(WINDOW_LOG_MAX + 1).unwrap();
+        std::io::Write::write_all(&mut encoder, &mint()).unwrap();
+        let bad = line(&account_line(&encoder.finish().unwrap(), "base64+zstd")).unwrap_err();
+        assert!(
+            bad.reason.contains("the account: data: ") && bad.reason.contains("memory"),
+            "{}",
+            bad.reason
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod letters;
 mod line;
+mod remake;
 
 use std::io;
 use std::path::PathBuf;
@@ -18,15 +19,16 @@ use vitrine_model::Slot;
 use vitrine_store::{ChainBatch, ChainWritten, Store, StoreError};
 
 pub use letters::retry_dead_letters;
+pub use line::{Told, read as read_line};
+pub use remake::{RemakeError, RemakeSummary, remake};
 
 use crate::normalise::compose;
 use crate::reader::{self, Part};
 use crate::rejects::Rejects;
 use crate::retry::{cancelled, retry};
 use crate::source::{BadRecord, ChainLines, Input, Progress, ReadError, Source};
-use line::Told;
 
-/// From so many changed accounts and changes of trees on, the planner is told of them at the end.
+/// From so many changed rows of a table on, the planner is told of them at the end.
 const TIDY_FROM: u64 = 10_000;
 
 /// How to ingest.
@@ -36,7 +38,7 @@ pub struct IngestOptions {
     pub rejects: Option<PathBuf>,
     /// Lines of a batch, at most.
     pub batch_lines: usize,
-    /// Bytes of the lines of a batch; the line that reaches it is still in.
+    /// Bytes of the lines of a batch, with what is packed in them; the line that reaches it is still in.
     pub batch_bytes: usize,
     /// How long a line waits for its batch to fill.
     pub batch_wait: Duration,
@@ -374,19 +376,31 @@ impl<'a> Ingest<'a> {
             self.writes.spawn(write(store, pending, self.options.store_patience, cancel));
             self.written().await?;
         }
-        let ChainWritten { accounts, tree_changes, .. } = self.summary.written;
-        if !self.summary.interrupted && accounts + tree_changes >= TIDY_FROM {
-            let tidied = self.store.finish_import(None).await;
-            tidied
-                .map_err(|source| IngestError::Store { source, summary: Box::new(self.summary.clone()) })?;
+        if !self.summary.interrupted {
+            self.tidy().await?;
         }
         self.summary.elapsed = self.started.elapsed();
         Ok(self.summary)
+    }
+
+    /// Lets the store take stock where much has changed.
+    async fn tidy(&mut self) -> Result<(), IngestError> {
+        let tidy = || self.store.finish_ingest(&self.summary.written, TIDY_FROM);
+        let patience = self.options.store_patience;
+        match retry(tidy, StoreError::is_transient, patience, self.cancel.clone()).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(source)) => Err(IngestError::Store { source, summary: Box::new(self.summary.clone()) }),
+            None => {
+                self.summary.interrupted = true;
+                Ok(())
+            }
+        }
     }
 }
 
 impl Pending {
     fn push(&mut self, told: Told) {
+        let told = told.unpacked();
         self.lines += 1;
         self.bytes += told.bytes;
         self.undecoded += u64::from(told.dead_letter.is_some());

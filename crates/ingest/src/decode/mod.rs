@@ -9,11 +9,10 @@ pub mod bytes;
 pub mod compression;
 pub mod inscription;
 pub mod mpl_core;
-mod pda;
 mod reason;
 pub mod spl_token;
 pub mod token_metadata;
 pub mod transaction;
 
-pub use pda::pda;
 pub use reason::Reason;
+pub use vitrine_model::pda;

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::Read as _;
 use std::str;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
@@ -12,11 +13,14 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::time::timeout;
 use url::Url;
 use vitrine_model::Json;
+use vitrine_store::host_of;
 
 use super::DocumentSettings;
 use super::address::RefusedAddress;
+use super::hosts::Hosts;
 use super::place::{Gateways, Place};
 use super::resolver::{PrivateHosts, Resolver};
+use crate::normalise::shown_bytes;
 
 /// Levels of JSON that an asset and an answer put around a document: it has to be readable inside of them.
 const LEVELS_AROUND: usize = 20;
@@ -24,15 +28,27 @@ const LEVELS_AROUND: usize = 20;
 /// How long a connection is kept that nobody uses.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// The longest time for which a host is left alone that does not want more.
+const PAUSE_MAX: Duration = Duration::from_mins(1);
+
 /// Fetches documents. Connections are shared; nothing else is kept.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
     private_hosts: PrivateHosts,
+    hosts: Hosts,
     gateways: Gateways,
     document_bytes_max: usize,
     redirects_max: u32,
     timeout: Duration,
+    /// The shortest time for which a host is left alone.
+    pause_min: Duration,
+}
+
+/// What a server answered.
+enum Answer {
+    Body(Vec<u8>),
+    Redirect(Url),
 }
 
 /// Why a document did not come. No text holds a uri or anything of a server's answer but its status.
@@ -44,9 +60,21 @@ pub enum Failure {
     /// None of its tries came to an end.
     #[error("its tries did not come to an end")]
     Unfinished,
-    /// It leads to an address that is not one of the Internet.
+    /// It names an address that is not one of the Internet.
     #[error("the host's address is not one of the Internet")]
     Refused,
+    /// The name of its host leads to no address of the Internet, at the moment.
+    #[error("the host's name leads to no address of the Internet")]
+    RefusedName,
+    /// A redirect names an address that is not one of the Internet.
+    #[error("it is redirected to an address that is not one of the Internet")]
+    RefusedRedirect,
+    /// Its host is spoken to by as many as may, or is left alone for a while: it was not tried.
+    #[error("its host is left alone for a while")]
+    Busy {
+        /// How long at least.
+        left: Duration,
+    },
     /// It is larger than it may be.
     #[error("it is larger than {0} bytes")]
     TooLarge(usize),
@@ -85,6 +113,12 @@ pub enum Failure {
     /// It is JSON, but no object.
     #[error("it is not a JSON object")]
     NotObject,
+    /// An asset would show more of it than it may be large: many short files make long lines.
+    #[error("an asset would show more than {0} bytes of it")]
+    ShowsTooMuch(usize),
+    /// It is here, and the assets that name it could not be made of it.
+    #[error("its assets could not be made")]
+    NotMade,
 }
 
 /// A client that cannot be made: no TLS.
@@ -98,13 +132,10 @@ impl Failure {
         matches!(self, Self::Uri(_) | Self::Refused | Self::Unfinished)
     }
 
-    /// Whether it is the host that does not want more at the moment, or is not there.
-    pub(super) fn is_of_host(&self) -> bool {
-        match self {
-            Self::Status { status, .. } => matches!(status, 429 | 503),
-            Self::Connect => true,
-            _ => false,
-        }
+    /// For how long its host is to be left alone: one that does not want more at the moment, or is not there.
+    fn pause(&self, least: Duration) -> Option<Duration> {
+        let is_of_host = matches!(self, Self::Connect | Self::Status { status: 429 | 503, .. });
+        is_of_host.then(|| self.retry_after().unwrap_or_default().max(least).min(PAUSE_MAX))
     }
 
     /// After what time the server wants to be asked again, where it says so.
@@ -114,11 +145,19 @@ impl Failure {
             _ => None,
         }
     }
-}
 
-impl From<RefusedAddress> for Failure {
-    fn from(_: RefusedAddress) -> Self {
-        Self::Refused
+    /// Of the failures of two places that which says more: what may pass, then that a place was not tried, then what stays.
+    fn or(self, other: Self) -> Self {
+        let rank = |failure: &Self| match failure {
+            Self::Busy { .. } => 1,
+            failure if failure.is_final() => 2,
+            _ => 0,
+        };
+        match (self, other) {
+            (Self::Busy { left: one }, Self::Busy { left: other }) => Self::Busy { left: one.min(other) },
+            (one, other) if rank(&other) < rank(&one) => other,
+            (one, _) => one,
+        }
     }
 }
 
@@ -144,6 +183,7 @@ impl Client {
         Ok(Self {
             http,
             private_hosts,
+            hosts: Hosts::new(settings.fetches_per_host_max),
             gateways: Gateways {
                 ipfs: settings.ipfs_gateways.clone(),
                 arweave: settings.arweave_gateways.clone(),
@@ -151,44 +191,96 @@ impl Client {
             document_bytes_max: settings.document_bytes_max,
             redirects_max: settings.redirects_max,
             timeout: Duration::from_millis(settings.fetch_timeout_ms),
+            pause_min: Duration::from_millis(settings.retry_min_ms),
         })
     }
 
-    /// The document of a uri, at the `attempt`th try (from 1 on): where several gateways lead to it, they take turns.
-    pub async fn fetch(&self, uri: &str, attempt: u32) -> Result<Json, Failure> {
-        let bytes = match self.gateways.place(uri, attempt)? {
-            Place::Here(bytes) if bytes.len() > self.document_bytes_max => {
-                return Err(Failure::TooLarge(self.document_bytes_max));
-            }
-            Place::Here(bytes) => bytes,
-            Place::Web(url) => {
-                timeout(self.timeout, self.get(url)).await.map_err(|_| Failure::Timeout(self.timeout))??
-            }
-        };
-        document(&bytes)
+    /// Whether a host is to be left alone at the moment.
+    pub(super) fn leaves_alone(&self, host: &str) -> bool {
+        self.hosts.paused(host).is_some()
     }
 
-    /// Follows redirects until something is there.
-    async fn get(&self, mut url: Url) -> Result<Vec<u8>, Failure> {
-        for _ in 0..=self.redirects_max {
-            self.private_hosts.admit(&url)?;
-            let request = self.http.get(url.clone()).header(ACCEPT, "application/json, */*;q=0.5");
-            let response =
-                request.header(ACCEPT_ENCODING, "gzip").send().await.map_err(|error| failure(&error))?;
-            match response.status() {
-                StatusCode::OK => return self.read(response).await,
-                StatusCode::MOVED_PERMANENTLY
-                | StatusCode::FOUND
-                | StatusCode::SEE_OTHER
-                | StatusCode::TEMPORARY_REDIRECT
-                | StatusCode::PERMANENT_REDIRECT => url = target(&url, &response)?,
-                status => {
-                    let retry_after = retry_after(&response);
-                    return Err(Failure::Status { status: status.as_u16(), retry_after });
+    /// The document of a uri, at the `attempt`th try (from 1 on): where several gateways lead to it, one after the other is asked
+    /// until one has it, and each try begins with another one.
+    pub async fn fetch(&self, uri: &str, attempt: u32) -> Result<Json, Failure> {
+        let urls = match self.gateways.place(uri, attempt)? {
+            Place::Here(bytes) => return self.document(&bytes),
+            Place::Web(urls) => urls,
+        };
+        let mut failed: Option<Failure> = None;
+        for url in urls {
+            match self.fetch_from(url).await {
+                Ok(json) => return Ok(json),
+                Err(failure) => {
+                    failed = Some(match failed {
+                        Some(before) => before.or(failure),
+                        None => failure,
+                    });
+                }
+            }
+        }
+        Err(failed.unwrap_or(Failure::Uri("no gateway is configured for it")))
+    }
+
+    /// The document from one place, in its time.
+    async fn fetch_from(&self, url: Url) -> Result<Json, Failure> {
+        let waits = AtomicBool::new(false);
+        match timeout(self.timeout, self.get(url, &waits)).await {
+            Ok(bytes) => self.document(&bytes?),
+            Err(_) if waits.into_inner() => Err(Failure::Busy { left: self.pause_min }),
+            Err(_) => Err(Failure::Timeout(self.timeout)),
+        }
+    }
+
+    /// Follows redirects until something is there. `waits` says whether others are waited for.
+    async fn get(&self, mut url: Url, waits: &AtomicBool) -> Result<Vec<u8>, Failure> {
+        for hop in 0..=self.redirects_max {
+            let refused = if hop == 0 { Failure::Refused } else { Failure::RefusedRedirect };
+            self.private_hosts.admit(&url).map_err(|_| refused)?;
+            let host = host_of(&url).ok_or(Failure::Uri("its host is too long"))?.to_owned();
+            waits.store(true, Ordering::Relaxed);
+            let turn = self.hosts.turn(&host).await.map_err(|left| Failure::Busy { left })?;
+            waits.store(false, Ordering::Relaxed);
+            let answer = self.ask(&url).await;
+            drop(turn);
+            match answer {
+                Ok(Answer::Body(bytes)) => return Ok(bytes),
+                Ok(Answer::Redirect(to)) => url = to,
+                Err(failure) => {
+                    if let Some(pause) = failure.pause(self.pause_min) {
+                        self.hosts.pause(&host, pause);
+                    }
+                    return Err(failure);
                 }
             }
         }
         Err(Failure::Redirects(self.redirects_max))
+    }
+
+    /// One request, and its answer.
+    async fn ask(&self, url: &Url) -> Result<Answer, Failure> {
+        let request = self.http.get(url.clone()).header(ACCEPT, "application/json, */*;q=0.5");
+        let response =
+            request.header(ACCEPT_ENCODING, "gzip").send().await.map_err(|error| failure(&error))?;
+        match response.status() {
+            StatusCode::OK => self.read(response).await.map(Answer::Body),
+            StatusCode::MOVED_PERMANENTLY
+            | StatusCode::FOUND
+            | StatusCode::SEE_OTHER
+            | StatusCode::TEMPORARY_REDIRECT
+            | StatusCode::PERMANENT_REDIRECT => target(url, &response).map(Answer::Redirect),
+            status => Err(Failure::Status { status: status.as_u16(), retry_after: retry_after(&response) }),
+        }
+    }
+
+    /// A document that is neither larger nor shows more than it may.
+    fn document(&self, bytes: &[u8]) -> Result<Json, Failure> {
+        let most = self.document_bytes_max;
+        if bytes.len() > most {
+            return Err(Failure::TooLarge(most));
+        }
+        let json = document(bytes)?;
+        if shown_bytes(json.as_str()) > most { Err(Failure::ShowsTooMuch(most)) } else { Ok(json) }
     }
 
     /// Reads a body, as many bytes as a document may have and no more, whatever its length claims to be.
@@ -245,7 +337,7 @@ fn failure(error: &reqwest::Error) -> Failure {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if error.is::<RefusedAddress>() {
-            return Failure::Refused;
+            return Failure::RefusedName;
         }
         cause = error.source();
     }
@@ -266,6 +358,23 @@ fn tls() -> Result<ClientConfig, ClientError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_a_uri_says_itself_is_final() {
+        let passes = [Failure::RefusedName, Failure::RefusedRedirect, Failure::Connect, Failure::TooLarge(1)];
+        assert!(passes.iter().all(|failure| !failure.is_final()));
+        let stays = [Failure::Refused, Failure::Uri("it is no uri"), Failure::Unfinished];
+        assert!(stays.iter().all(Failure::is_final));
+    }
+
+    #[test]
+    fn of_several_places_the_one_that_may_do_better_speaks() {
+        let busy = |seconds| Failure::Busy { left: Duration::from_secs(seconds) };
+        assert_eq!(busy(5).or(busy(3)), busy(3));
+        assert_eq!(busy(5).or(Failure::Broken), Failure::Broken);
+        assert_eq!(Failure::Refused.or(busy(5)), busy(5));
+        assert_eq!(Failure::Encoding.or(Failure::Refused).or(busy(1)).or(Failure::Broken), Failure::Encoding);
+    }
 
     #[test]
     fn a_document_is_an_object_that_can_stand_in_an_answer() {

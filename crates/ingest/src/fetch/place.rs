@@ -23,14 +23,15 @@ pub(super) struct Gateways {
 /// Where a document is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// On the Web.
-    Web(Url),
+    /// On the Web: at the first of these, else at the next.
+    Web(Vec<Url>),
     /// In the uri itself.
     Here(Vec<u8>),
 }
 
 impl Gateways {
-    /// Where to look at the `attempt`th time, from 1 on: the uri's own place first, then one gateway after the other.
+    /// Where to look at the `attempt`th time, from 1 on: the uri's own place first, then one gateway after the other; each time
+    /// begins with another one.
     pub(super) fn place(&self, uri: &str, attempt: u32) -> Result<Place, Failure> {
         let uri = uri.trim();
         if let Some(data) = after(uri, DATA) {
@@ -54,10 +55,13 @@ impl Gateways {
             let mut first = true;
             places.retain(|place| std::mem::take(&mut first) || *place != own);
         }
-        let turn = attempt.saturating_sub(1) as usize;
-        let place =
-            places.get(turn % places.len().max(1)).ok_or(Failure::Uri("no gateway is configured for it"))?;
-        Url::parse(place).map(Place::Web).map_err(|_| Failure::Uri("it is no uri"))
+        if places.is_empty() {
+            return Err(Failure::Uri("no gateway is configured for it"));
+        }
+        let first = attempt.saturating_sub(1) as usize % places.len();
+        places.rotate_left(first);
+        let urls: Result<_, _> = places.iter().map(|place| Url::parse(place)).collect();
+        urls.map(Place::Web).map_err(|_| Failure::Uri("it is no uri"))
     }
 
     /// The gateways for what a uri of the Web has from a gateway.
@@ -120,10 +124,21 @@ mod tests {
 
     fn places(uri: &str) -> Vec<String> {
         let place = |attempt| match gateways().place(uri, attempt) {
-            Ok(Place::Web(url)) => url.to_string(),
+            Ok(Place::Web(urls)) => urls[0].to_string(),
             other => panic!("{uri}: {other:?}"),
         };
         (1..=4).map(place).collect()
+    }
+
+    #[test]
+    fn all_places_are_named_each_time() {
+        let Ok(Place::Web(urls)) = gateways().place("https://c.example/ipfs/QmX", 2) else {
+            panic!("no places")
+        };
+        let urls: Vec<&str> = urls.iter().map(Url::as_str).collect();
+        let expected =
+            ["https://ipfs.io/ipfs/QmX", "https://b.example/ipfs/QmX", "https://c.example/ipfs/QmX"];
+        assert_eq!(urls, expected);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 use tracing::{debug, error, warn};
+use vitrine_model::Pubkey;
 use vitrine_store::{DueDocument, Kept, Store, StoreError};
 
 use super::backoff;
@@ -28,11 +29,9 @@ const POLL: Duration = Duration::from_secs(1);
 /// The shortest wait between two looks.
 const POLL_MIN: Duration = Duration::from_millis(10);
 
-/// The longest time for which a host is left alone that does not want more.
-const PAUSE_MAX: Duration = Duration::from_mins(1);
-
-/// Hosts that are left alone at a time; of further ones only the documents wait that failed.
-const PAUSES_MAX: usize = 10_000;
+/// Bytes of bodies that are written in one transaction when a document arrives, about: of a large one fewer assets than
+/// `remake_assets_max` are made anew in one.
+const REMAKE_BYTES: usize = 16 * 1024 * 1024;
 
 /// What o'clock it is.
 pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
@@ -81,8 +80,6 @@ pub struct Fetcher {
     random: StdRng,
     fetches: JoinSet<Settled>,
     in_flight: HashMap<Id, DueDocument>,
-    /// Hosts that are left alone, and until when.
-    paused: HashMap<String, Instant>,
     /// The host behind which the next look begins; empty: at the first one.
     after: String,
     /// Since when the store is away.
@@ -99,11 +96,7 @@ struct Worker {
 }
 
 /// What became of a document that was taken.
-struct Settled {
-    outcome: Result<Outcome, StoreError>,
-    /// For how long its host is left alone.
-    pause: Option<Duration>,
-}
+type Settled = Result<Outcome, StoreError>;
 
 enum Outcome {
     Fetched {
@@ -115,7 +108,18 @@ enum Outcome {
     Failed,
     GivenUp,
     Unnamed,
-    /// Another fetcher has it, or may have it.
+    /// It is due again as if it had not been taken.
+    GivenBack {
+        remade: u64,
+    },
+    /// Another fetcher has it.
+    Lost,
+}
+
+/// How the making anew of assets ended.
+enum Remade {
+    All,
+    Cancelled,
     Lost,
 }
 
@@ -137,7 +141,6 @@ impl Fetcher {
             random,
             fetches: JoinSet::new(),
             in_flight: HashMap::new(),
-            paused: HashMap::new(),
             after: String::new(),
             away_since: None,
             summary: FetchSummary::default(),
@@ -188,8 +191,6 @@ impl Fetcher {
     ///
     /// Hosts are gone through in a circle, so that one with many documents does not keep others waiting.
     async fn fill(&mut self, cancel: &watch::Receiver<bool>) -> Result<Option<Duration>, StoreError> {
-        let now = Instant::now();
-        self.paused.retain(|_, until| *until > now);
         let whole_circle = self.after.is_empty();
         loop {
             let room = (self.worker.settings.fetches_max as usize).saturating_sub(self.fetches.len());
@@ -226,7 +227,7 @@ impl Fetcher {
         }
         hosts
             .iter()
-            .filter(|host| !self.paused.contains_key(*host))
+            .filter(|host| !self.worker.client.leaves_alone(host))
             .map(|host| (host.clone(), most.saturating_sub(busy.get(host.as_str()).copied().unwrap_or(0))))
             .filter(|(_, room)| *room > 0)
             .collect()
@@ -260,18 +261,11 @@ impl Fetcher {
 
     /// Counts what became of a document.
     fn settle(&mut self, settled: Result<(Id, Settled), JoinError>) -> Result<(), FetchError> {
-        let (id, Settled { outcome, pause }) = settled.map_err(|_| FetchError::Worker)?;
-        let due = self.in_flight.remove(&id);
-        if let (Some(pause), Some(due)) = (pause, due)
-            && self.paused.len() < PAUSES_MAX
-        {
-            self.paused.insert(due.host, Instant::now() + pause);
-        }
-        match outcome {
+        let (id, settled) = settled.map_err(|_| FetchError::Worker)?;
+        self.in_flight.remove(&id);
+        match settled {
             Ok(outcome) => self.summary.count(&outcome),
-            Err(error) if error.is_transient() => self.bear(error)?,
-            // What is wrong with one asset must not keep the others from their documents.
-            Err(error) => error!(error = %error, "a document waits: what it brings cannot be written"),
+            Err(error) => self.bear(error)?,
         }
         Ok(())
     }
@@ -289,80 +283,101 @@ impl Fetcher {
 
 impl Worker {
     /// Brings a document that was taken to an end.
-    async fn settle(&self, due: &DueDocument, random: f64, mut cancel: watch::Receiver<bool>) -> Settled {
-        if due.arrived {
-            let outcome = self.remake(due).await;
-            let outcome =
-                outcome.map(|remade| remade.map_or(Outcome::Lost, |remade| Outcome::Remade { remade }));
-            return Settled { outcome, pause: None };
-        }
-        let fetched = if due.attempt > self.settings.attempts_max {
+    async fn settle(&self, due: &DueDocument, random: f64, cancel: watch::Receiver<bool>) -> Settled {
+        let settled = if due.tries > self.settings.attempts_max {
             // Whoever took it before did not live to say how it ended.
-            Err(Failure::Unfinished)
+            self.fail(due, &Failure::Unfinished, random).await
+        } else if due.arrived {
+            let bytes = due.body_bytes;
+            self.remake(due, due.made_to, bytes, &cancel).await.map(|(ended, remade)| match ended {
+                Remade::All => Outcome::Remade { remade },
+                Remade::Cancelled => Outcome::GivenBack { remade },
+                Remade::Lost => Outcome::Lost,
+            })
         } else {
-            tokio::select! {
-                fetched = self.client.fetch(&due.uri, due.attempt) => fetched,
-                () = cancelled(&mut cancel) => {
-                    let given_back = self.store.end_document(due, Some((self.clock)())).await;
-                    return Settled { outcome: given_back.map(|_| Outcome::Lost), pause: None };
-                }
-            }
+            self.fetch(due, random, cancel).await
         };
-        match fetched {
-            Ok(json) => Settled { outcome: self.keep(due, json.as_str()).await, pause: None },
-            Err(failure) => {
-                let pause = failure.is_of_host().then(|| {
-                    let least = Duration::from_millis(self.settings.retry_min_ms);
-                    failure.retry_after().unwrap_or_default().max(least).min(PAUSE_MAX)
-                });
-                Settled { outcome: self.fail(due, &failure, random).await, pause }
+        match settled {
+            // What is wrong with one document or asset must not keep the others waiting, nor come up for ever.
+            Err(error) if !error.is_transient() => {
+                error!(error = %error, "the assets of a document cannot be written");
+                self.fail(due, &Failure::NotMade, random).await
             }
+            settled => settled,
         }
     }
 
-    async fn keep(&self, due: &DueDocument, body: &str) -> Result<Outcome, StoreError> {
+    async fn fetch(&self, due: &DueDocument, random: f64, mut cancel: watch::Receiver<bool>) -> Settled {
+        let fetched = tokio::select! {
+            fetched = self.client.fetch(&due.uri, due.tries) => fetched,
+            () = cancelled(&mut cancel) => Err(Failure::Busy { left: Duration::ZERO }),
+        };
+        match fetched {
+            Ok(json) => self.keep(due, json.as_str(), &cancel).await,
+            Err(Failure::Busy { left }) => {
+                self.store.release_document(due, (self.clock)() + left).await?;
+                Ok(Outcome::GivenBack { remade: 0 })
+            }
+            Err(failure) => self.fail(due, &failure, random).await,
+        }
+    }
+
+    async fn keep(&self, due: &DueDocument, body: &str, cancel: &watch::Receiver<bool>) -> Settled {
         let now = (self.clock)();
         match self.store.keep_document(due, body, now, now + self.settings.lease()).await? {
             Kept::Stored => {
-                let remade = self.remake(due).await?;
-                Ok(Outcome::Fetched { remade: remade.unwrap_or(0) })
+                let (_, remade) = self.remake(due, None, body.len(), cancel).await?;
+                Ok(Outcome::Fetched { remade })
             }
+            Kept::Same => Ok(Outcome::Fetched { remade: 0 }),
             Kept::Unnamed => Ok(Outcome::Unnamed),
             Kept::Lost => Ok(Outcome::Lost),
         }
     }
 
-    async fn fail(&self, due: &DueDocument, failure: &Failure, random: f64) -> Result<Outcome, StoreError> {
-        let wait = backoff::wait(&self.settings, due.attempt, failure.retry_after(), random)
+    async fn fail(&self, due: &DueDocument, failure: &Failure, random: f64) -> Settled {
+        let wait = backoff::wait(&self.settings, due.tries, failure.retry_after(), random)
             .filter(|_| !failure.is_final());
-        debug!(attempt = due.attempt, reason = %failure, given_up = wait.is_none(), "a document did not come");
+        debug!(tries = due.tries, reason = %failure, given_up = wait.is_none(), "a document did not come");
         let next_try = wait.map(|wait| (self.clock)() + wait);
         match self.store.fail_document(due, &failure.to_string(), next_try).await? {
-            Kept::Stored if next_try.is_none() => Ok(Outcome::GivenUp),
-            Kept::Stored => Ok(Outcome::Failed),
+            Kept::Stored | Kept::Same if next_try.is_none() => Ok(Outcome::GivenUp),
+            Kept::Stored | Kept::Same => Ok(Outcome::Failed),
             Kept::Unnamed => Ok(Outcome::Unnamed),
             Kept::Lost => Ok(Outcome::Lost),
         }
     }
 
-    /// Makes the assets anew that name a document, page by page, and says how many; none where another one took it over.
-    async fn remake(&self, due: &DueDocument) -> Result<Option<u64>, StoreError> {
-        let most = self.settings.remake_assets_max;
-        let (mut remade, mut after) = (0, None);
+    /// Makes the assets anew that name a document, page by page behind `after`, and says how many. Where it is cancelled between two
+    /// pages, the rest is due at once; what is done stays done.
+    async fn remake(
+        &self,
+        due: &DueDocument,
+        mut after: Option<Pubkey>,
+        body_bytes: usize,
+        cancel: &watch::Receiver<bool>,
+    ) -> Result<(Remade, u64), StoreError> {
+        let within = u32::try_from(REMAKE_BYTES / body_bytes.max(1)).unwrap_or(u32::MAX);
+        let most = self.settings.remake_assets_max.min(within).max(1);
+        let mut remade = 0;
         loop {
+            if *cancel.borrow() {
+                let given_back = self.store.release_document(due, (self.clock)()).await?;
+                return Ok((if given_back { Remade::Cancelled } else { Remade::Lost }, remade));
+            }
             let ids = self.store.assets_naming(due, after, most).await?;
             if !ids.is_empty() {
                 self.store.remake(&ids, &compose).await?;
             }
             remade += ids.len() as u64;
             after = ids.last().copied();
-            let ended = ids.len() < most as usize;
-            let until = (!ended).then(|| (self.clock)() + self.settings.lease());
-            if !self.store.end_document(due, until).await? {
-                return Ok(None);
+            let part = after.filter(|_| ids.len() == most as usize);
+            let part = part.map(|to| (to, (self.clock)() + self.settings.lease()));
+            if !self.store.note_remade(due, part).await? {
+                return Ok((Remade::Lost, remade));
             }
-            if ended {
-                return Ok(Some(remade));
+            if part.is_none() {
+                return Ok((Remade::All, remade));
             }
         }
     }
@@ -375,7 +390,7 @@ impl FetchSummary {
                 self.fetched += 1;
                 self.remade += remade;
             }
-            Outcome::Remade { remade } => self.remade += remade,
+            Outcome::Remade { remade } | Outcome::GivenBack { remade } => self.remade += remade,
             Outcome::Failed => self.failed += 1,
             Outcome::GivenUp => {
                 self.failed += 1;

@@ -13,17 +13,17 @@ const LEASE_GRACE: Duration = Duration::from_mins(2);
 pub struct DocumentSettings {
     /// Documents that are fetched at a time, at most.
     pub fetches_max: u32,
-    /// Documents that are fetched from one host at a time, at most.
+    /// Requests to one host at a time, at most, whatever uri or redirect leads there.
     pub fetches_per_host_max: u32,
-    /// The largest document, in bytes, as it is sent and unpacked.
+    /// The largest document, in bytes: as it is sent, unpacked, and shown of an asset.
     pub document_bytes_max: usize,
     /// How long a connection may take to be made, in milliseconds.
     pub connect_timeout_ms: u64,
-    /// How long a document may take, redirects included, in milliseconds.
+    /// How long a document may take from one place, redirects included, in milliseconds.
     pub fetch_timeout_ms: u64,
     /// Redirects that are followed for one document, at most.
     pub redirects_max: u32,
-    /// How often a document is tried until it is given up.
+    /// How often a document is tried until it is given up; so often, too, its assets are tried to be made once it is here.
     pub attempts_max: u32,
     /// The wait behind the first try that failed, in milliseconds; it doubles with each further one.
     pub retry_min_ms: u64,
@@ -42,9 +42,11 @@ pub struct DocumentSettings {
 }
 
 impl DocumentSettings {
-    /// How long a document that was taken stays with who took it.
+    /// How long a document that was taken stays with who took it: each place may take its time.
     pub(super) fn lease(&self) -> Duration {
-        Duration::from_millis(self.fetch_timeout_ms) + LEASE_GRACE
+        let gateways = self.ipfs_gateways.len().max(self.arweave_gateways.len());
+        let places = u32::try_from(gateways).unwrap_or(u32::MAX).saturating_add(1);
+        Duration::from_millis(self.fetch_timeout_ms).saturating_mul(places) + LEASE_GRACE
     }
 }
 

@@ -37,6 +37,16 @@ pub fn compose(sources: &AssetSources) -> Option<Composed> {
     Some(composed(sources, draft, &accounts.token))
 }
 
+/// How many bytes an asset shows of a document, at most: whatever else it says of itself, that much is in its body because of
+/// the document.
+pub(crate) fn shown_bytes(document: &str) -> usize {
+    let bytes = |document| {
+        let rendered = Draft::default().into_asset(Pubkey::from_bytes([0; 32]), document).render();
+        rendered.body.len() + rendered.splices.len()
+    };
+    bytes(Some(document)).saturating_sub(bytes(None))
+}
+
 /// A leaf that became a token whose metadata is not known yet: it is called what the leaf was called.
 fn minted(token: Draft, leaf: Draft) -> Draft {
     Draft {
@@ -50,8 +60,8 @@ fn minted(token: Draft, leaf: Draft) -> Draft {
 
 fn composed(sources: &AssetSources, draft: Draft, token: &Token<'_>) -> Composed {
     let uri = draft.uri.clone();
-    let document = sources.documents.iter().find(|document| document.uri == uri);
-    let asset = draft.into_asset(sources.id, document.map(|document| document.body.as_str()));
+    let document = sources.documents.iter().find(|document| *document.uri == *uri);
+    let asset = draft.into_asset(sources.id, document.map(|document| &*document.body));
     let slot_updated = slot_updated(sources, token);
     let change = AssetChange {
         id: sources.id,

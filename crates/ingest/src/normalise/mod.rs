@@ -19,4 +19,5 @@ mod unread;
 
 pub use account::{AccountUpdate, account};
 pub use compose::compose;
+pub(crate) use compose::shown_bytes;
 pub use unread::unread;

@@ -1,23 +1,12 @@
 //! The programs whose accounts assets are made of.
 
 use vitrine_model::Pubkey;
+pub(super) use vitrine_model::{TOKEN, TOKEN_2022};
 
 use crate::decode::{pda, spl_token};
 
 /// The program of wallets; it owns accounts that were closed as well.
 pub(super) const SYSTEM: Pubkey = Pubkey::from_bytes([0; 32]);
-
-/// SPL Token, `TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA`.
-pub(super) const TOKEN: Pubkey = Pubkey::from_bytes([
-    6, 221, 246, 225, 215, 101, 161, 147, 217, 203, 225, 70, 206, 235, 121, 172, 28, 180, 133, 237, 95, 91,
-    55, 145, 58, 140, 245, 133, 126, 255, 0, 169,
-]);
-
-/// Token-2022, `TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb`.
-pub(super) const TOKEN_2022: Pubkey = Pubkey::from_bytes([
-    6, 221, 246, 225, 238, 117, 143, 222, 24, 66, 93, 188, 228, 108, 205, 218, 182, 26, 252, 77, 131, 185,
-    13, 39, 254, 189, 249, 40, 216, 161, 139, 252,
-]);
 
 /// Token Metadata, `metaqbxxUerdq28cj1RbAWkYQm3ybzjb6a8bt518x1s`.
 pub(super) const TOKEN_METADATA: Pubkey = Pubkey::from_bytes([

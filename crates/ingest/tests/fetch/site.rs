@@ -2,36 +2,47 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub(crate) struct Site {
     address: SocketAddr,
-    asked: Arc<Mutex<Vec<String>>>,
+    state: Arc<State>,
     accepting: JoinHandle<()>,
+}
+
+/// What was asked, and who waits at `/held`.
+#[derive(Default)]
+struct State {
+    asked: watch::Sender<Vec<String>>,
+    released: watch::Sender<bool>,
+    held: AtomicUsize,
+    held_max: AtomicUsize,
 }
 
 impl Site {
     pub(crate) async fn open() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let asked = Arc::<Mutex<Vec<String>>>::default();
-        let log = Arc::clone(&asked);
+        let state = Arc::<State>::default();
+        let served = Arc::clone(&state);
         let accepting = tokio::spawn(async move {
             loop {
                 let (socket, _) = listener.accept().await.unwrap();
-                let log = Arc::clone(&log);
+                let state = Arc::clone(&served);
                 // Whoever is cut off has seen enough.
-                tokio::spawn(async move { serve(socket, &log).await.ok() });
+                tokio::spawn(async move { serve(socket, &state).await.ok() });
             }
         });
-        Self { address, asked, accepting }
+        Self { address, state, accepting }
     }
 
     /// A port on which nobody listens.
@@ -47,9 +58,31 @@ impl Site {
         format!("http://{}{path}", self.address)
     }
 
+    /// The same, by another name of the host.
+    pub(crate) fn other_uri(&self, path: &str) -> String {
+        format!("http://localhost:{}{path}", self.port())
+    }
+
     /// The paths that were asked for so far.
     pub(crate) fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+        self.state.asked.borrow().clone()
+    }
+
+    /// Waits until so many were asked for that begin so.
+    pub(crate) async fn until_asked(&self, start: &str, times: usize) {
+        let enough =
+            |asked: &Vec<String>| asked.iter().filter(|path| path.starts_with(start)).count() >= times;
+        self.state.asked.subscribe().wait_for(enough).await.unwrap();
+    }
+
+    /// Lets those go who wait at `/held`, from now on.
+    pub(crate) fn release(&self) {
+        self.state.released.send_replace(true);
+    }
+
+    /// How many waited at `/held` at a time, at most.
+    pub(crate) fn held_at_once(&self) -> usize {
+        self.state.held_max.load(Ordering::SeqCst)
     }
 }
 
@@ -59,17 +92,26 @@ impl Drop for Site {
     }
 }
 
-async fn serve(mut socket: TcpStream, asked: &Mutex<Vec<String>>) -> std::io::Result<()> {
+async fn serve(mut socket: TcpStream, state: &State) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(socket.read_u8().await?);
     }
     let head = String::from_utf8(head).unwrap();
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-    asked.lock().unwrap().push(path.clone());
+    if path == "/held" {
+        let held = state.held.fetch_add(1, Ordering::SeqCst) + 1;
+        state.held_max.fetch_max(held, Ordering::SeqCst);
+    }
+    state.asked.send_modify(|asked| asked.push(path.clone()));
     let (path, query) = path.split_once('?').unwrap_or((&path, ""));
     match path {
         "/silent" => std::future::pending().await,
+        "/held" => {
+            state.released.subscribe().wait_for(|released| *released).await.unwrap();
+            state.held.fetch_sub(1, Ordering::SeqCst);
+            socket.write_all(&body("", b"{\"a\":1}")).await?;
+        }
         "/drip" => {
             socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n{\"a\":\"").await?;
             loop {

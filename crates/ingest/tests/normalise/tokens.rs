@@ -47,7 +47,7 @@ fn nft() -> [Update; 4] {
 
 #[test]
 fn an_nft_is_made_of_its_accounts_and_its_document_in_any_order() {
-    let document = |uri: &str, text: &str| Document { uri: uri.to_owned(), body: text.to_owned() };
+    let document = |uri: &str, text: &str| Document { uri: uri.into(), body: text.into() };
     let expected = json!({
         "interface": "V1_NFT", "id": key(MINT),
         "content": {

@@ -19,6 +19,9 @@ pub(crate) async fn call(context: Context<'_>) -> Result<Answer, CallError> {
     let asked = Instant::now();
     let proofs = context.app.store.proofs(&[id]).await?;
     let db = asked.elapsed();
+    if let Some(fault) = proofs.fault() {
+        return Err(fault.into());
+    }
     let proof = proofs.proofs.get(&id).ok_or(CallError::UnknownProof(id))?;
     let shown = Shown::of(proof, proofs.last_indexed_slot, context.dialect);
     Ok(Answer { result: walk::render(&context, &shown)?, rows: 1, db })

@@ -25,7 +25,8 @@ struct ById<'p> {
     dialect: Dialect,
 }
 
-/// Answers the method. An id that stands twice is one member all the same.
+/// Answers the method. An id that stands twice is one member all the same. A proof that does not verify is none, and
+/// leaves those of the other ids as they are; where there is no other one, nothing but the fault would be told.
 pub(crate) async fn call(context: Context<'_>) -> Result<Answer, CallError> {
     let args = Args::parse(context.params, &FIELDS, context.app.settings.rpc.strict_params)?;
     let mut ids = get_assets::ids(&args)?;
@@ -34,6 +35,17 @@ pub(crate) async fn call(context: Context<'_>) -> Result<Answer, CallError> {
     let asked = Instant::now();
     let proofs = context.app.store.proofs(&ids).await?;
     let db = asked.elapsed();
+    if let Some(fault) = proofs.fault() {
+        if proofs.proofs.is_empty() {
+            return Err(fault.into());
+        }
+        let unsound = proofs.unsound.len();
+        tracing::error!(
+            request_id = context.request_id,
+            unsound,
+            "getAssetProofs has no proof of {unsound} assets: {fault}"
+        );
+    }
     let rows = u32::try_from(proofs.proofs.len()).unwrap_or(u32::MAX);
     let shown = ById { ids: &ids, proofs: &proofs, dialect: context.dialect };
     Ok(Answer { result: walk::render(&context, &shown)?, rows, db })

@@ -1,9 +1,10 @@
-//! `getAssetSignatures`, also called `getSignaturesForAsset`: the transactions that changed a compressed asset's leaf.
+//! `getAssetSignatures`, also called `getSignaturesForAsset`: the transactions that changed a compressed asset's leaf;
+//! and `getAssetSignaturesV2`, which tells the same with slots.
 
 use std::time::Instant;
 
 use serde::Serialize;
-use vitrine_store::{Direction, LeafRef, SignaturesPlan, Walk};
+use vitrine_store::{Direction, LeafRef, LeafSignature, SignaturesPlan, Walk};
 
 use super::walk::{self, Envelope};
 use crate::answer::Answer;
@@ -40,12 +41,40 @@ struct Signatures<'s> {
     envelope: Envelope,
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
-    /// Signature and name of the instruction.
-    items: Vec<(String, &'s str)>,
+    items: Vec<Item<'s>>,
 }
 
-/// Answers the method. What never was a leaf has no signatures, and that is no error.
+/// A transaction, as a version of the method shows it.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Item<'s> {
+    /// Signature and name of the instruction.
+    Pair(String, &'s str),
+    /// The second version (reference.md 1.3).
+    Told { signature: String, instruction: &'s str, slot: u64 },
+}
+
+/// Answers `getAssetSignatures`.
 pub(crate) async fn call(context: Context<'_>) -> Result<Answer, CallError> {
+    answer(context, |item| Item::Pair(item.signature.to_string(), instruction(item))).await
+}
+
+/// Answers `getAssetSignaturesV2`.
+pub(crate) async fn call_v2(context: Context<'_>) -> Result<Answer, CallError> {
+    answer(context, |item| Item::Told {
+        signature: item.signature.to_string(),
+        instruction: instruction(item),
+        slot: item.slot.get(),
+    })
+    .await
+}
+
+fn instruction(item: &LeafSignature) -> &str {
+    item.instruction.as_deref().unwrap_or(UNKNOWN)
+}
+
+/// A page of signatures, each shown in this way. What never was a leaf has no signatures, and that is no error.
+async fn answer(context: Context<'_>, show: fn(&LeafSignature) -> Item<'_>) -> Result<Answer, CallError> {
     let (leaf, params) = parse(&context)?;
     let Walk { after, before, direction, skip, limit } = params.walk();
     let seq = |seq: Option<Seq>| seq.map(|Seq(seq)| seq);
@@ -56,10 +85,7 @@ pub(crate) async fn call(context: Context<'_>) -> Result<Answer, CallError> {
     let last = page.items.last().map(|item| Seq(item.seq));
     let (envelope, cursor) =
         Envelope::of(context.dialect, &params, page.last_indexed_slot, page.items.len(), last);
-    let items = page.items.iter();
-    let items =
-        items.map(|item| (item.signature.to_string(), item.instruction.as_deref().unwrap_or(UNKNOWN)));
-    let result = Signatures { envelope, cursor, items: items.collect() };
+    let result = Signatures { envelope, cursor, items: page.items.iter().map(show).collect() };
     let rows = u32::try_from(page.items.len()).unwrap_or(u32::MAX);
     Ok(Answer { result: walk::render(&context, &result)?, rows, db })
 }

@@ -10,6 +10,7 @@ use crate::dispatch::Context;
 use crate::error::{CallError, InvalidParams};
 use crate::params::args::{Args, Field, field};
 use crate::params::list::ListParams;
+use crate::params::mode;
 
 /// The fields in positional order (reference.md 1.1), and behind them those that only have names.
 pub(super) const FIELDS: [Field; 37] = [
@@ -56,14 +57,11 @@ pub(super) const FIELDS: [Field; 37] = [
 /// is an object: where one stands here, `burnt` was left out (providers.md 6.2).
 const BURNT: usize = 18;
 
-/// How far a page number reaches. What a number skips is searched all the same; a cursor skips nothing.
-const OFFSET_MAX: u64 = 500_000;
-
-const TOO_FAR: &str =
-    "Paginating beyond 500000 items is not supported. Please use cursor based pagination instead.";
 const NOBODYS_BALANCE: &str = r#"Need to specify "ownerAddress" when using "showNativeBalance""#;
 const TOO_BROAD: &str = "Search Error. Nothing that is asked for leads to these assets in time: add one of ownerAddress, \
     grouping, collections, creatorAddress, authorityAddress, tree or delegate.";
+const TOO_DEEP: &str = "Pagination Error. The page is too far behind the beginning for several lists together. Please use \
+    cursor based pagination instead.";
 const TOO_MANY: &str = "Pagination Sorting Error. The owner holds more than 10000 tokens: only sorting based on id is \
     supported for them.";
 
@@ -104,8 +102,8 @@ pub(super) async fn answer(
     filter: Filter,
     params: &ListParams,
 ) -> Result<Answer, CallError> {
-    if matches!(params.start(), Start::Offset(offset) if offset > OFFSET_MAX) {
-        return Err(InvalidParams::rule("page", TOO_FAR).into());
+    if let Start::Offset(offset) = params.start() {
+        mode::within_reach(offset)?;
     }
     let plan = SearchPlan {
         filter,
@@ -129,6 +127,7 @@ pub(super) async fn answer(
 fn refused(error: StoreError) -> CallError {
     match error {
         StoreError::TooBroad => InvalidParams::rule("params", TOO_BROAD).into(),
+        StoreError::TooDeep { .. } => InvalidParams::rule("page", TOO_DEEP).into(),
         StoreError::TooMany { .. } => InvalidParams::rule("sortBy", TOO_MANY).into(),
         error => list::too_large(error),
     }

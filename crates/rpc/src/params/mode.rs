@@ -13,6 +13,12 @@ use crate::error::InvalidParams;
 /// The last page number: the official document has `page` as a uint32.
 const PAGE_MAX: u64 = u32::MAX as u64;
 
+/// How far a page number reaches where nobody remembers the places of an order: what it skips is read all the same. A cursor
+/// skips nothing.
+const OFFSET_MAX: u64 = 500_000;
+
+const TOO_FAR: &str =
+    "Paginating beyond 500000 items is not supported. Please use cursor based pagination instead.";
 pub(super) const ONE_MODE: &str = "Pagination Error. Only one pagination parameter supported per query.";
 pub(super) const NO_MODE: &str = "Pagination Error. No Pagination Method Selected";
 const PAGE_TOO_LARGE: &str = "Pagination Error. Page should not be greater than 4294967295.";
@@ -77,7 +83,7 @@ impl<C, B> Mode<C, B> {
 }
 
 impl<P: Place> WalkParams<P> {
-    /// Reads the fields. Without a stated direction a lone bound is walked away from, anything else in the `usual` one.
+    /// Reads the fields. A page number reaches as far as [`within_reach`] says. Without a stated direction a lone bound is walked away from, anything else in the `usual` one.
     pub(crate) fn parse(
         args: &Args<'_>,
         dialect: Dialect,
@@ -93,7 +99,9 @@ impl<P: Place> WalkParams<P> {
         });
         let bound = |name: &str, text: &str| P::from_text(text).ok_or_else(|| P::invalid(name, text));
         let mode = Mode::parse(args, (before, after), dialect, P::from_text, bound)?;
-        Ok(Self { limit, mode, direction })
+        let params = Self { limit, mode, direction };
+        within_reach(params.walk().skip)?;
+        Ok(params)
     }
 
     /// The same, in the store's terms.
@@ -114,6 +122,14 @@ impl<P: Place> WalkParams<P> {
         }
         walk
     }
+}
+
+/// Whether a page may skip so many items.
+pub(crate) fn within_reach(skip: u64) -> Result<(), InvalidParams> {
+    if skip > OFFSET_MAX {
+        return Err(InvalidParams::rule("page", TOO_FAR));
+    }
+    Ok(())
 }
 
 /// A text field; an empty one is an absent one.

@@ -1,5 +1,6 @@
 //! The upstream: a Solana node that answers what is not ours. One call of a client is one call to it, made anew from
-//! method and parameters: no header, URL or id of a client ever goes there, and nothing of its URL ever comes back.
+//! method and parameters: no header, URL or id of a client ever goes there. Of its URL nothing comes back with an error,
+//! and no key with a result.
 
 mod balance;
 mod breaker;
@@ -9,12 +10,13 @@ mod reply;
 mod scan;
 mod secret;
 
+use std::borrow::Cow;
 use std::error::Error as _;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use reqwest::{Client, Response, Url};
 use serde_json::value::RawValue;
@@ -32,6 +34,9 @@ pub(crate) use self::reply::Reply;
 
 /// Up to here an answer is read whole before any of it is sent on, so that what goes wrong can still be told.
 const WHOLE_BYTES_MAX: usize = 64 << 10;
+
+/// The longest wait that a client is told of.
+const RETRY_AFTER_SECONDS_MAX: u64 = 60;
 
 /// The upstream of this server.
 pub(crate) struct Upstream {
@@ -75,18 +80,29 @@ pub(crate) enum Trouble {
     /// The answer began and did not end.
     #[error("its answer broke off")]
     BrokeOff,
-    /// An answer that is not JSON-RPC's own.
+    /// An answer that is not JSON-RPC's own, and after how many seconds it wants to be asked again, if it said so.
     #[error("it answered HTTP {}", .0.as_u16())]
-    Status(StatusCode),
+    Status(StatusCode, Option<u64>),
     /// An answer that is none.
     #[error("its answer is no JSON-RPC answer")]
     NoAnswer,
-    /// An error whose text is not for others.
-    #[error("its error holds a part of its URL")]
+    /// An answer that is not for others.
+    #[error("its answer holds a key of its URL")]
     Withheld,
     /// More bytes than the call may answer.
     #[error("its answer is too large")]
     TooLarge,
+}
+
+impl Trouble {
+    /// After how many seconds the upstream wants to be asked again, where it said so: at most a minute, for it speaks of
+    /// the operator's quota, and not of the client's.
+    pub(crate) fn retry_after_seconds(&self) -> Option<u64> {
+        match self {
+            Self::Status(_, seconds) => seconds.map(|seconds| seconds.clamp(1, RETRY_AFTER_SECONDS_MAX)),
+            _ => None,
+        }
+    }
 }
 
 /// A call to be made.
@@ -167,17 +183,33 @@ impl Upstream {
         let response = self.send(&ask, until).await?;
         let status = response.status();
         if is_ours_to_solve(status) {
-            return Err(Trouble::Status(status));
+            return Err(Trouble::Status(status, retry_after_seconds(response.headers())));
         }
         let ends_at = began + self.answer_timeout;
         let read = self.read(response, permit, &ask, ends_at).await;
         self.note(began, &read);
         let reply = read?;
-        match &reply {
+        match reply {
             // Nodes and providers do answer errors of JSON-RPC with such statuses; a result with one is odd.
-            Reply::Result(_) | Reply::Passing(_) if !status.is_success() => Err(Trouble::Status(status)),
-            Reply::Error(error) if self.secrets.are_in(error.get()) => Err(Trouble::Withheld),
-            _ => Ok(reply),
+            Reply::Result(_) | Reply::Passing(_) if !status.is_success() => {
+                Err(Trouble::Status(status, None))
+            }
+            Reply::Error(error) => self.without_the_url(error).map(Reply::Error),
+            Reply::Result(result) => {
+                // Whole: what would be held back is behind it.
+                self.secrets.watch().pass(result.clone()).map_err(|_| Trouble::Withheld)?;
+                Ok(Reply::Result(result))
+            }
+            Reply::Passing(_) => Ok(reply),
+        }
+    }
+
+    /// The error without a part of the URL, and else to the letter.
+    fn without_the_url(&self, error: Box<RawValue>) -> Result<Box<RawValue>, Trouble> {
+        match self.secrets.hide_in_json(error.get()) {
+            None => Err(Trouble::Withheld),
+            Some(Cow::Borrowed(_)) => Ok(error),
+            Some(Cow::Owned(clean)) => RawValue::from_string(clean).map_err(|_| Trouble::Withheld),
         }
     }
 
@@ -211,9 +243,7 @@ impl Upstream {
             }
             Ok(Err(error)) => {
                 self.breaker.failed(began.into_std(), now.into_std());
-                let cause = root_cause(&error);
-                let cause = if self.secrets.are_in(&cause) { "(withheld)".to_owned() } else { cause };
-                Err(Trouble::Unreachable(cause))
+                Err(Trouble::Unreachable(self.secrets.hide(&root_cause(&error)).into_owned()))
             }
             Err(_) => {
                 self.note_silence(began, now);
@@ -226,7 +256,7 @@ impl Upstream {
     fn note(&self, began: Instant, read: &Result<Reply, Trouble>) {
         let now = Instant::now();
         match read {
-            Ok(_) | Err(Trouble::TooLarge) => self.breaker.answered(now.into_std()),
+            Ok(_) | Err(Trouble::TooLarge | Trouble::Withheld) => self.breaker.answered(now.into_std()),
             Err(Trouble::Silent) => self.note_silence(began, now),
             Err(_) => self.breaker.failed(began.into_std(), now.into_std()),
         }
@@ -261,9 +291,10 @@ impl Upstream {
                 let mut scan = ResultScan::new();
                 let part = scan.feed(&body).map_err(|_| Trouble::NoAnswer)?;
                 if scan.has_begun() {
-                    let beginning = body.freeze().slice(part);
+                    let mut watch = self.secrets.watch();
+                    let beginning = watch.pass(body.freeze().slice(part)).map_err(|_| Trouble::Withheld)?;
                     let timeout = self.timeout;
-                    let passing = Passing { beginning, scan, response, timeout, ends_at, permit };
+                    let passing = Passing { beginning, scan, watch, response, timeout, ends_at, permit };
                     return Ok(Reply::Passing(Box::new(passing)));
                 }
                 // A long error, or something odd: it has to be read whole to be told.
@@ -295,6 +326,11 @@ fn is_ours_to_solve(status: StatusCode) -> bool {
         StatusCode::TOO_MANY_REQUESTS,
     ];
     status.is_server_error() || of_the_account.contains(&status)
+}
+
+/// After how many seconds an upstream that refuses wants to be asked again; a date is not read.
+fn retry_after_seconds(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// Whether somebody in between says that there is nobody behind.

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use vitrine_encoding::{Block, Encoding, Joiner};
 
 use super::scan::ResultScan;
+use super::secret::Watch;
 
 /// How much is compressed at once: about a millisecond's worth.
 const RUN_BYTES_MAX: usize = 128 << 10;
@@ -24,10 +25,12 @@ const PIECES_MAX: usize = 4;
 /// An answer of which the beginning of the result is here and the rest is still to come.
 #[derive(Debug)]
 pub(crate) struct Passing {
-    /// What there is of the result.
+    /// What there is of the result, but for what `watch` holds back.
     pub(super) beginning: Bytes,
     /// Has read the beginning.
     pub(super) scan: ResultScan,
+    /// Has read the beginning.
+    pub(super) watch: Watch,
     pub(super) response: reqwest::Response,
     /// How long the upstream may be silent.
     pub(super) timeout: Duration,
@@ -130,9 +133,11 @@ impl Passing {
             let Ok(Ok(next)) = next else { return Err(Broken) };
             let Some(piece) = next else { break };
             let part = self.scan.feed(&piece).map_err(|_| Broken)?;
-            if !part.is_empty() {
-                *bytes += part.len();
-                hand.on(piece.slice(part)).await?;
+            // The answer breaks off before a key of the upstream's URL.
+            let text = self.watch.pass(piece.slice(part)).map_err(|_| Broken)?;
+            if !text.is_empty() {
+                *bytes += text.len();
+                hand.on(text).await?;
             }
         }
         // The connection is free for the next call while a slow reader takes the rest.
@@ -140,6 +145,9 @@ impl Passing {
         if !self.scan.is_whole() {
             return Err(Broken);
         }
+        let rest = self.watch.rest();
+        *bytes += rest.len();
+        hand.on(rest).await?;
         hand.on(behind).await?;
         hand.end().await
     }
@@ -147,6 +155,9 @@ impl Passing {
 
 impl Hand<'_> {
     async fn on(&mut self, mut text: Bytes) -> Result<(), Broken> {
+        if text.is_empty() {
+            return Ok(());
+        }
         let Some(joiner) = &mut self.joiner else { return send(self.pieces, text).await };
         while !text.is_empty() {
             let run = text.split_to(text.len().min(RUN_BYTES_MAX));

@@ -4,12 +4,19 @@ use std::collections::HashMap;
 
 use vitrine_model::{ListKind, Pubkey, TokenClass, Trait, uri_digest};
 
+use super::lanes::Lane;
 use super::search_sql::Driver;
 use crate::plan::ListRef;
 use crate::search::{Conditions, Filter};
 
 /// A list so short is read before anything else.
 const SHORT: i64 = 1_000;
+
+/// A lead to so many assets is followed to its end in time, unless the database is busy: some tens of milliseconds.
+const SOON: i64 = 10_000;
+
+/// Among so many assets a search is not counted within [`super::search::BRIEF`]: that would be tried in vain.
+const COUNTED_MAX: i64 = 50_000;
 
 /// Stands for a list that nobody ever was in: no list has this id.
 const NOWHERE: i64 = -1;
@@ -176,6 +183,16 @@ fn sifting(filter: &Filter, lists: &Lists) -> Vec<Lead> {
     vec![Lead::far(Driver::Sift)]
 }
 
+/// The turn that a search takes; `None` for one whose leads are all short. What a holder has may be any number of tokens.
+pub(super) fn lane(leads: &[Lead], counted: bool) -> Option<Lane> {
+    let first = leads.first()?;
+    if counted && first.total > COUNTED_MAX {
+        return Some(Lane::Long);
+    }
+    let is_short = |lead: &Lead| lead.total <= SOON && lead.driver != Driver::Held;
+    (!leads.iter().all(is_short)).then_some(Lane::Brief)
+}
+
 fn few(conditions: &Conditions) -> Option<Few> {
     let few = Few { asset_signer: conditions.asset_signer, ..Few::default() };
     let few = if few == Few::default() { Few { id: conditions.supply_mint, ..few } } else { few };
@@ -299,6 +316,25 @@ mod tests {
         let not = Filter { negate: true, ..all(conditions) };
         assert_eq!(leads_of(&not, &[Some(5), None]), [Lead::far(Driver::Sift)]);
         assert_eq!(leads_of(&Filter { negate: true, ..Filter::default() }, &[]), []);
+    }
+
+    #[test]
+    fn what_leads_far_takes_a_turn() {
+        let of = |driver, total| Lead { total, ..Lead::new(driver, &[]) };
+        let few = of(Driver::Few, SHORT);
+        for (leads, page, counted) in [
+            (vec![], None, None),
+            (vec![of(Driver::List, SOON)], None, None),
+            (vec![of(Driver::List, SOON + 1)], Some(Lane::Brief), Some(Lane::Brief)),
+            (vec![of(Driver::Lists, COUNTED_MAX + 1)], Some(Lane::Brief), Some(Lane::Long)),
+            (vec![Lead::far(Driver::All)], Some(Lane::Brief), Some(Lane::Long)),
+            (vec![Lead::far(Driver::Sift)], Some(Lane::Brief), Some(Lane::Long)),
+            (vec![of(Driver::Held, 5)], Some(Lane::Brief), Some(Lane::Brief)),
+            (vec![few.clone(), of(Driver::List, SOON)], None, None),
+            (vec![few, Lead::far(Driver::All)], Some(Lane::Brief), Some(Lane::Brief)),
+        ] {
+            assert_eq!((lane(&leads, false), lane(&leads, true)), (page, counted), "{leads:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub(crate) mod assets;
 pub(crate) mod body;
 pub(crate) mod changes;
 pub(crate) mod editions;
+mod holdings;
+pub(crate) mod lanes;
 mod lead;
 pub(crate) mod list;
 pub(crate) mod list_sql;

@@ -1,6 +1,6 @@
 //! Proofs that assets are leaves of their trees.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -45,6 +45,9 @@ pub struct Proofs {
     pub last_indexed_slot: Slot,
     /// By asset. One that is no leaf, or whose leaf is empty (burnt, redeemed), has none.
     pub proofs: HashMap<Pubkey, Proof>,
+    /// Assets whose proof does not hash up to the stored root, as while changes of its tree are missing, and why. They have
+    /// no proof, and it cannot be said that they are no leaves.
+    pub unsound: BTreeMap<Pubkey, &'static str>,
 }
 
 /// A proof that hashes up to its root.
@@ -67,8 +70,15 @@ pub(super) fn statements() -> Vec<(String, &'static str)> {
     vec![("proofs".to_owned(), PROOFS)]
 }
 
+impl Proofs {
+    /// What is wrong with the first of those that are unsound, as an error.
+    pub fn fault(&self) -> Option<StoreError> {
+        self.unsound.first_key_value().map(|(id, reason)| unsound(*id, reason))
+    }
+}
+
 impl Store {
-    /// Proofs of assets. One that does not hash up to the stored root, as while changes of its tree are missing, is an error.
+    /// Proofs of assets, each hashed up to the stored root before it is told.
     pub async fn proofs(&self, ids: &[Pubkey]) -> Result<Proofs, StoreError> {
         self.reading(|| self.read_proofs(ids)).await
     }
@@ -82,8 +92,10 @@ impl Store {
             proofs.last_indexed_slot =
                 members::slot("watermark", row.try_get::<Option<i64>, _>(0)?.unwrap_or(0))?;
             let id = members::pubkey(row.try_get(1)?)?;
-            if let Some(proof) = Path::of(row)?.proof().map_err(|reason| unsound(id, reason))? {
-                proofs.proofs.insert(id, proof);
+            match Path::of(row)?.proof() {
+                Ok(Some(proof)) => drop(proofs.proofs.insert(id, proof)),
+                Ok(None) => {}
+                Err(reason) => drop(proofs.unsound.insert(id, reason)),
             }
             if place % PROOFS_IN_A_ROW == PROOFS_IN_A_ROW - 1 {
                 tokio::task::yield_now().await;

@@ -3,29 +3,26 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use futures_util::TryStreamExt;
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::query::Query;
 use sqlx::{Connection, Postgres, Row};
-use tokio::time::timeout;
 use vitrine_encoding::Encoding;
-use vitrine_model::{Holding, Pubkey, Slot};
+use vitrine_model::{Holding, Json, Pubkey, Slot};
 
 use super::body::Items;
+use super::holdings::holdings;
+use super::lanes::{Lane, Turn};
 use super::lead::{self, Lead, Lists};
 use super::list::ListPage;
 use super::members::{self, Members};
-use super::search_sql::{self, Driver, GATHERED_MAX, Shape};
+use super::search_sql::{self, Driver, GATHERED_MAX, LISTED_MAX, Shape};
 use crate::plan::{Direction, Position, Sort, Start};
 use crate::search::{Conditions, SearchPlan, SlotRange};
 use crate::write::bits;
 use crate::{Store, StoreError};
 
-/// A lead to so many assets is followed to its end in time, unless the database is busy: it is no fault of the search.
-const SOON: i64 = 10_000;
-
-/// The most token accounts that are read for what a page's holder holds: 20 for each item of a full page.
-const ACCOUNTS_MAX: i64 = 20_000;
+/// How long a search of which nobody can tell how long it takes may take among half of the connections.
+pub(crate) const BRIEF: Duration = Duration::from_millis(250);
 
 /// Less than every id, and greater than every id.
 const BELOW_ALL: &[u8] = &[];
@@ -47,37 +44,122 @@ struct Keys {
     members: Members,
 }
 
+/// What a page is made of, as one snapshot has it.
+struct Found {
+    slot: Slot,
+    total: Option<u64>,
+    members: Members,
+    metadata: HashMap<Pubkey, Json>,
+    holdings: HashMap<Pubkey, Holding>,
+}
+
+/// What became of a search.
+enum Tried {
+    Done(Found),
+    /// It takes another turn than it had.
+    Again(Lane),
+}
+
+/// How long the statements of a search may run.
+#[derive(Clone, Copy)]
+struct Clock {
+    /// `None`: it will be short, and each statement has the time that every statement has.
+    lane: Option<Lane>,
+    end: Instant,
+}
+
 impl Store {
     /// Reads a page of a search, from one snapshot. [`StoreError::TooBroad`] where nothing leads to what is looked for
-    /// in time, [`StoreError::TooMany`] where more would have to be sorted than is.
+    /// in time, [`StoreError::Crowded`] where others like it take all the turns, [`StoreError::TooMany`] and
+    /// [`StoreError::TooDeep`] where more would have to be sorted than is.
     pub async fn search(&self, plan: &SearchPlan) -> Result<ListPage, StoreError> {
         self.reading(|| self.read_search(plan)).await
     }
 
+    /// All tries together have the time of one statement.
     async fn read_search(&self, plan: &SearchPlan) -> Result<ListPage, StoreError> {
+        let end = Instant::now() + self.read_timeout;
+        let mut turn = None;
+        loop {
+            match self.try_search(plan, end, turn.take()).await? {
+                Tried::Done(found) => return self.page(plan, found).await,
+                Tried::Again(lane) => {
+                    // Half of what is left is for the search itself.
+                    let wait = self.acquire_timeout.min(end.saturating_duration_since(Instant::now()) / 2);
+                    turn = Some((lane, self.lanes.wait(lane, wait).await?));
+                }
+            }
+        }
+    }
+
+    /// Searches with a turn, or without one as long as none is needed.
+    async fn try_search(
+        &self,
+        plan: &SearchPlan,
+        end: Instant,
+        turn: Option<(Lane, Turn)>,
+    ) -> Result<Tried, StoreError> {
         let mut lease = self.read().await?;
-        let begun = Instant::now();
-        let mut transaction = lease.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-        let connection: &mut PgConnection = &mut transaction;
-        let lists = lists(connection, plan).await?;
-        let Some((lead, keys)) = first(connection, plan, &lists).await? else {
+        let (connection, held) = lease.parts();
+        let (mut lane, turn) = turn.unzip();
+        *held = turn;
+        let begin = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+        let mut transaction = begin.await?;
+        let lists = lists(&mut transaction, plan).await?;
+        let leads = lead::leads(&plan.filter, &lists);
+        if let Some(wanted) = lead::lane(&leads, plan.count).filter(|wanted| lane < Some(*wanted)) {
+            let Some(turn) = self.lanes.take(wanted) else {
+                // Nobody waits with a connection in their hands.
+                transaction.commit().await?;
+                lease.done();
+                return Ok(Tried::Again(wanted));
+            };
+            *held = Some(turn);
+            lane = Some(wanted);
+        }
+        let brief = Instant::now() + BRIEF;
+        let clock = Clock { lane, end: if lane == Some(Lane::Brief) { brief.min(end) } else { end } };
+        let found = self.found(&mut transaction, plan, &lists, &leads, clock).await;
+        match found {
+            Err(StoreError::Deadline(_)) if lane.is_some() => {
+                transaction.rollback().await?;
+                lease.done();
+                if clock.end == end { Err(StoreError::TooBroad) } else { Ok(Tried::Again(Lane::Long)) }
+            }
+            found => {
+                let found = found?;
+                transaction.commit().await?;
+                lease.done();
+                Ok(Tried::Done(found))
+            }
+        }
+    }
+
+    /// All that is read for a page.
+    async fn found(
+        &self,
+        connection: &mut PgConnection,
+        plan: &SearchPlan,
+        lists: &Lists,
+        leads: &[Lead],
+        clock: Clock,
+    ) -> Result<Found, StoreError> {
+        let Some((lead, keys)) = first(connection, plan, lists, leads, clock).await? else {
             let slot: Option<i64> =
                 sqlx::query_scalar(search_sql::WATERMARK).fetch_optional(&mut *connection).await?;
-            transaction.commit().await?;
-            lease.done();
-            let (items, count) = Items::new(plan.max_bytes).into_parts();
-            let last_indexed_slot = members::slot("watermark", slot.unwrap_or(0))?;
-            return Ok(ListPage { last_indexed_slot, total: Some(0), items, count, last: None });
+            let slot = members::slot("watermark", slot.unwrap_or(0))?;
+            let members = Members::default();
+            return Ok(Found {
+                slot,
+                total: Some(0),
+                members,
+                metadata: HashMap::new(),
+                holdings: HashMap::new(),
+            });
         };
-        let total = if plan.count {
-            // Page and total together have the time of one statement.
-            let left = self.read_timeout.saturating_sub(begun.elapsed());
-            Some(count(connection, plan, &lists, &lead, left).await?)
-        } else {
-            None
-        };
+        let total = if plan.count { Some(count(connection, plan, lists, lead, clock).await?) } else { None };
         let members = members::fill(connection, &self.bodies, plan.max_bytes, keys.members).await?;
-        let Some(mut members) = members else { return Err(torn(&lead)) };
+        let Some(members) = members else { return Err(torn(lead)) };
         let metadata = if plan.display.collection_metadata {
             members::metadata(connection, &members).await?
         } else {
@@ -87,9 +169,12 @@ impl Store {
             Some(owner) if plan.display.fungible => holdings(connection, owner, &members).await?,
             _ => HashMap::new(),
         };
-        transaction.commit().await?;
-        // What is left to do needs no database.
-        lease.done();
+        Ok(Found { slot: keys.slot, total, members, metadata, holdings })
+    }
+
+    /// What is left to do needs no database.
+    async fn page(&self, plan: &SearchPlan, found: Found) -> Result<ListPage, StoreError> {
+        let Found { slot: last_indexed_slot, total, mut members, metadata, holdings } = found;
         members.encode(&self.bodies).await;
         let (mut items, last, display) =
             (Items::new(plan.max_bytes), members.last(), plan.display.as_model());
@@ -102,7 +187,20 @@ impl Store {
             }
         }
         let (items, count) = items.into_parts();
-        Ok(ListPage { last_indexed_slot: keys.slot, total, items, count, last })
+        Ok(ListPage { last_indexed_slot, total, items, count, last })
+    }
+}
+
+impl Clock {
+    /// Gives the next statement what is left.
+    async fn set(self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        if self.lane.is_some() {
+            let left = self.end.saturating_duration_since(Instant::now());
+            // 0 would be no bound at all.
+            let left = left.as_millis().max(1).to_string();
+            sqlx::query(search_sql::TIME).bind(left).execute(connection).await?;
+        }
+        Ok(())
     }
 }
 
@@ -130,15 +228,20 @@ async fn lists(connection: &mut PgConnection, plan: &SearchPlan) -> Result<Lists
 }
 
 /// The page by the first lead that can be followed; `None` where there is nothing to be found.
-async fn first(
+async fn first<'l>(
     connection: &mut PgConnection,
     plan: &SearchPlan,
     lists: &Lists,
-) -> Result<Option<(Lead, Keys)>, StoreError> {
-    for lead in lead::leads(&plan.filter, lists) {
+    leads: &'l [Lead],
+    clock: Clock,
+) -> Result<Option<(&'l Lead, Keys)>, StoreError> {
+    for lead in leads {
+        if reach(plan, lead) > LISTED_MAX {
+            return Err(StoreError::TooDeep { max: LISTED_MAX });
+        }
+        clock.set(connection).await?;
         let shape = Shape::Page(lead.driver, plan.sort, plan.direction);
-        let row = query(shape.sql(), plan, lists, &lead).fetch_one(&mut *connection).await;
-        let row = row.map_err(|error| too_broad(error.into(), &lead))?;
+        let row = query(shape.sql(), plan, lists, lead).fetch_one(&mut *connection).await?;
         let gathered: i64 = row.try_get(1)?;
         if gathered > GATHERED_MAX && lead.driver == Driver::Held {
             return Err(StoreError::TooMany { max: GATHERED_MAX });
@@ -163,56 +266,33 @@ async fn first(
     Ok(None)
 }
 
+/// How many members of several lists are put in order for a page, at most: of each as many as the page and all in front
+/// of it may need. Of one list, and of all assets, none are.
+fn reach(plan: &SearchPlan, lead: &Lead) -> i64 {
+    if lead.driver != Driver::Lists {
+        return 0;
+    }
+    let lists = i64::try_from(lead.lists.len()).unwrap_or(i64::MAX);
+    lists.saturating_mul(i64::from(plan.limit).saturating_add(skip(plan))).min(lead.total)
+}
+
+/// How many are skipped: a place beyond that is beyond every list.
+fn skip(plan: &SearchPlan) -> i64 {
+    let Start::Offset(offset) = plan.start else { return 0 };
+    i64::try_from(offset).unwrap_or(i64::MAX).min(i64::MAX / 2)
+}
+
 /// All that match, whatever bounds the page.
 async fn count(
     connection: &mut PgConnection,
     plan: &SearchPlan,
     lists: &Lists,
     lead: &Lead,
-    left: Duration,
+    clock: Clock,
 ) -> Result<u64, StoreError> {
-    let row = query(Shape::Count(lead.driver).sql(), plan, lists, lead).fetch_one(connection);
-    let row = if lead.total > SOON {
-        timeout(left, row).await.map_err(|_| StoreError::TooBroad)?
-    } else {
-        row.await
-    };
-    let row = row.map_err(|error| too_broad(error.into(), lead))?;
+    clock.set(connection).await?;
+    let row = query(Shape::Count(lead.driver).sql(), plan, lists, lead).fetch_one(connection).await?;
     Ok(u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0))
-}
-
-/// What an owner holds of a page's assets.
-async fn holdings(
-    connection: &mut PgConnection,
-    owner: Pubkey,
-    members: &Members,
-) -> Result<HashMap<Pubkey, Holding>, StoreError> {
-    let ids: Vec<[u8; 32]> = members.bodies().map(|(id, _)| *id.as_bytes()).collect();
-    let mut rows = sqlx::query(search_sql::HOLDINGS)
-        .bind(*owner.as_bytes())
-        .bind(ids)
-        .bind(ACCOUNTS_MAX)
-        .fetch(connection);
-    let mut holdings: HashMap<Pubkey, (Holding, u64)> = HashMap::new();
-    while let Some(row) = rows.try_next().await? {
-        let (id, account) = (members::pubkey(row.try_get(0)?)?, members::pubkey(row.try_get(1)?)?);
-        let amount: u64 = row.try_get::<&str, _>(2)?.parse().map_err(|error| StoreError::Inconsistent {
-            table: "account",
-            column: "token_amount",
-            key: account.to_string(),
-            reason: format!("{error}"),
-        })?;
-        holdings
-            .entry(id)
-            .and_modify(|(holding, most)| {
-                holding.balance = holding.balance.saturating_add(amount);
-                if (amount, holding.account) > (*most, account) {
-                    (holding.account, *most) = (account, amount);
-                }
-            })
-            .or_insert((Holding { balance: amount, account }, amount));
-    }
-    Ok(holdings.into_iter().map(|(id, (holding, _))| (id, holding)).collect())
 }
 
 /// A statement with the values of a search (order: `search_sql::TYPES`).
@@ -223,11 +303,10 @@ fn query(
     lead: &Lead,
 ) -> Query<'static, Postgres, PgArguments> {
     let (slot, low, high) = bounds(plan);
-    let skip = if let Start::Offset(offset) = plan.start { offset } else { 0 };
     let filter = &plan.filter;
     let query = sqlx::query(sql)
         .bind(i64::from(plan.limit))
-        .bind(i64::try_from(skip).unwrap_or(i64::MAX / 2).min(i64::MAX / 2))
+        .bind(skip(plan))
         .bind(slot)
         .bind(low)
         .bind(high)
@@ -306,14 +385,6 @@ fn bounds(plan: &SearchPlan) -> (i64, Vec<u8>, Vec<u8>) {
         (Start::Behind(Position { slot, id }), _) => (slot.as_i64(), bytes(id), high),
         (_, Direction::Asc) => (-1, low, high),
         (_, Direction::Desc) => (i64::MAX, high.clone(), high),
-    }
-}
-
-/// Out of time: whether that is a fault of the search.
-fn too_broad(error: StoreError, lead: &Lead) -> StoreError {
-    match error {
-        StoreError::Deadline(_) if lead.total > SOON => StoreError::TooBroad,
-        other => other,
     }
 }
 

@@ -14,6 +14,10 @@ use crate::plan::{Direction, Sort};
 /// The most candidates that are sorted.
 pub(crate) const GATHERED_MAX: i64 = 10_000;
 
+/// The most members of several lists that are put in order for a page: a first page of a thousand of all the lists that a
+/// search can name, which are 112 (`lead.rs`; a hundred of them collections).
+pub(crate) const LISTED_MAX: i64 = 120_000;
+
 /// What leads to the assets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Driver {
@@ -139,6 +143,9 @@ pub(crate) const LISTS: &str = "SELECT wanted.place, list.list_id, list.verified
 FROM UNNEST($1::smallint[], $2::text[], $3::bytea[]) WITH ORDINALITY AS wanted (kind, key, value, place)
 JOIN asset_list AS list USING (kind, key, value)";
 
+/// How long the next statements of the transaction may run: `$1` milliseconds.
+pub(crate) const TIME: &str = "SELECT set_config('statement_timeout', $1, true)";
+
 /// The watermark alone, for an answer without items.
 pub(crate) const WATERMARK: &str = "SELECT slot FROM watermark ORDER BY slot LIMIT 1";
 
@@ -177,7 +184,12 @@ pub(crate) fn shapes() -> impl Iterator<Item = Shape> {
 /// Names and texts of all statements.
 pub(crate) fn statements() -> Vec<(String, &'static str)> {
     let pages = shapes().map(|shape| (shape.name(), shape.sql()));
-    let others = [("search_lists", LISTS), ("search_holdings", HOLDINGS), ("search_watermark", WATERMARK)];
+    let others = [
+        ("search_lists", LISTS),
+        ("search_holdings", HOLDINGS),
+        ("search_time", TIME),
+        ("search_watermark", WATERMARK),
+    ];
     pages.chain(others.map(|(name, sql)| (name.to_owned(), sql))).collect()
 }
 

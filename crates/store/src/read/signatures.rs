@@ -5,7 +5,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use vitrine_model::{Signature, Slot};
 
-use super::walk;
+use super::{members, walk};
 use crate::chain_plan::{LeafRef, SignaturesPlan};
 use crate::plan::Direction;
 use crate::{Store, StoreError};
@@ -15,14 +15,14 @@ use crate::{Store, StoreError};
 macro_rules! signatures {
     ($leaf:literal, $is_leaf:literal, $order:literal) => {
         concat!(
-            "SELECT head.slot, page.seq, page.signature, page.instruction
+            "SELECT head.slot, page.seq, page.signature, page.instruction, page.slot
 FROM (SELECT ",
             watermark!(),
             " AS slot) AS head",
             $leaf,
             "
 LEFT JOIN LATERAL (
-    SELECT change.seq, change.signature, change.instruction
+    SELECT change.seq, change.signature, change.instruction, change.slot
     FROM tree_change AS change
     WHERE ",
             $is_leaf,
@@ -79,6 +79,8 @@ pub struct LeafSignature {
     pub signature: Signature,
     /// The name of the instruction; none for one that is not known.
     pub instruction: Option<String>,
+    /// The slot of the transaction.
+    pub slot: Slot,
 }
 
 /// Name and text of every statement, for the tests that hold them against golden files and plans.
@@ -144,5 +146,6 @@ fn item(row: &PgRow) -> Result<LeafSignature, StoreError> {
             .map(Signature::from_bytes)
             .map_err(|_| unsound("signature", "it does not have 64 bytes"))?,
         instruction: row.try_get(3)?,
+        slot: members::slot("tree_change", row.try_get(4)?)?,
     })
 }

@@ -1,21 +1,28 @@
 //! Assets as they are stored, page by page.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::Row;
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgConnection, PgRow};
 use vitrine_model::{FACTS_VERSION, Facts, ListKey, ListKind, Pubkey};
 
 use super::Snapshot;
 use crate::StoreError;
 use crate::read::members::pubkey;
-use crate::write::{bits, signed};
+use crate::write::{AssetChange, bits, signed};
 
 /// A page of assets. `$1` the id behind which it begins, `$2` how many.
 pub(super) const ASSETS: &str = "SELECT asset_id, list_ids, digest, version, splices, body, interface, owner, delegate, compressed, burnt,
        frozen, facts_version, listed, token_class, compressible, supply, royalty_model, royalty_basis_points,
        json_uri_digest, name, creators_signed, is_agent, asset_signer
 FROM asset WHERE asset_id > $1 ORDER BY asset_id LIMIT $2";
+
+/// What is stored of assets, but for their slots and lists. `$1` their ids. By `asset_pkey`.
+pub(super) const STORED: &str =
+    "SELECT asset_id, splices, body, interface, owner, delegate, compressed, burnt,
+       frozen, facts_version, listed, token_class, compressible, supply, royalty_model, royalty_basis_points,
+       json_uri_digest, name, creators_signed, is_agent, asset_signer
+FROM asset WHERE asset_id = ANY($1)";
 
 /// The names of lists. `$1` their ids.
 pub(super) const LISTS: &str =
@@ -157,6 +164,27 @@ impl Snapshot {
             })
             .collect()
     }
+}
+
+/// Which of these assets are stored with other bytes or columns than a write of them leaves.
+pub(crate) async fn damaged(
+    connection: &mut PgConnection,
+    changes: &[AssetChange],
+) -> Result<HashSet<Pubkey>, StoreError> {
+    let written: HashMap<Pubkey, &AssetChange> = changes.iter().map(|change| (change.id, change)).collect();
+    let ids: Vec<[u8; 32]> = changes.iter().map(|change| *change.id.as_bytes()).collect();
+    let mut damaged = HashSet::new();
+    for row in sqlx::query(STORED).bind(ids).fetch_all(connection).await? {
+        let id = pubkey(row.try_get("asset_id")?)?;
+        let AssetChange { facts, rendered, .. } = written[&id];
+        let is_whole = row.try_get::<&[u8], _>("body")? == &rendered.body[..]
+            && row.try_get::<&[u8], _>("splices")? == &rendered.splices[..]
+            && Columns::read(&row)?.differing(facts).next().is_none();
+        if !is_whole {
+            damaged.insert(id);
+        }
+    }
+    Ok(damaged)
 }
 
 fn stored(row: &PgRow, list_ids: &[i64], names: &HashMap<i64, ListKey>) -> Result<StoredAsset, StoreError> {

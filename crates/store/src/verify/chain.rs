@@ -9,12 +9,13 @@ use super::Snapshot;
 use crate::StoreError;
 use crate::chain::{AssetSources, Composed};
 use crate::read::members::pubkey;
-use crate::write::{ChainRow, read_sources};
+use crate::write::{ChainRow, parts, read_sources};
 
 /// A page of assets of the chain, with what is shown of them, and whether they are due to be made anew. `$1` the id behind
 /// which it begins, `$2` how many.
 pub(super) const CHAIN_ASSETS: &str =
     "SELECT made.asset_id, made.single, made.json_uri, made.version, asset.version, asset.slot_updated,
+    (SELECT octet_length(body) FROM document WHERE digest = sha256(convert_to(made.json_uri, 'UTF8'))),
     EXISTS (SELECT FROM account JOIN remake_due ON remake_due.source = account.core_collection
             WHERE account.address = made.asset_id)
     OR EXISTS (SELECT FROM tree_change JOIN remake_due ON remake_due.source = tree_change.inherits
@@ -65,7 +66,8 @@ impl StoredChainAsset {
 }
 
 impl Snapshot {
-    /// The next `limit` assets of the chain behind `after`, in the order of their ids.
+    /// The next `limit` assets of the chain behind `after`, in the order of their ids; fewer where their documents are large,
+    /// and none behind the last one.
     pub async fn chain_assets(
         &mut self,
         after: Option<Pubkey>,
@@ -76,15 +78,22 @@ impl Snapshot {
             .bind(i64::from(limit))
             .fetch_all(&mut self.connection)
             .await?;
-        let mut noted = BTreeMap::new();
-        let mut wanted = BTreeMap::new();
-        for row in &rows {
+        let read = rows.iter().map(|row| {
             let id = pubkey(row.try_get(0)?)?;
             let made =
                 ChainRow { single: row.try_get(1)?, json_uri: row.try_get(2)?, version: row.try_get(3)? };
             let shown = row.try_get::<Option<i64>, _>(4)?.zip(row.try_get(5)?);
-            wanted.insert(id, made.json_uri.clone());
-            noted.insert(id, (made, shown, row.try_get(6)?));
+            let bytes = row.try_get::<Option<i32>, _>(6)?.and_then(|bytes| usize::try_from(bytes).ok());
+            Ok((id, (made, shown, row.try_get(7)?), bytes))
+        });
+        let page = read.collect::<Result<Vec<_>, StoreError>>()?;
+        let page =
+            parts(page, |(_, (made, ..), bytes)| made.json_uri.as_deref().zip(*bytes)).into_iter().next();
+        let mut noted = BTreeMap::new();
+        let mut wanted = BTreeMap::new();
+        for (id, of, _) in page.unwrap_or_default() {
+            wanted.insert(id, of.0.json_uri.clone());
+            noted.insert(id, of);
         }
         let sources = read_sources(&mut self.connection, &wanted).await?;
         let with_sources = sources.into_iter().filter_map(|sources| {

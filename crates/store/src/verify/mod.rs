@@ -11,6 +11,7 @@ mod trees;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
+pub(crate) use assets::damaged;
 pub use assets::{Columns, StoredAsset};
 pub use chain::StoredChainAsset;
 pub use contradictions::Contradiction;
@@ -23,6 +24,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
     let pages = [
         ("verify_assets", assets::ASSETS),
         ("verify_lists", assets::LISTS),
+        ("verify_stored", assets::STORED),
         ("verify_chain_assets", chain::CHAIN_ASSETS),
         ("verify_trees", trees::TREES),
         ("verify_gaps", trees::GAPS),

@@ -32,6 +32,10 @@ FROM UNNEST($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $
              json_uri_digest, name, creators_signed, is_agent, asset_signer)
 WHERE asset.asset_id = new.asset_id";
 
+/// Bytes of bodies that one statement replaces, but for the one that reaches it: values are bound as a whole, and a message of
+/// Postgres ends at 1 GiB.
+const REPLACED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// The stored ones among the batch's assets, locked in order of id until the transaction ends.
 pub(super) async fn lock(
     connection: &mut PgConnection,
@@ -76,8 +80,8 @@ pub(super) async fn write(
         if !diff.created.is_empty() {
             insert(connection, &diff.created, order).await?;
         }
-        if !diff.replaced.is_empty() {
-            replace(connection, &diff.replaced, order).await?;
+        for rows in by_bytes(&diff.replaced, Row::bytes, REPLACED_BYTES_MAX) {
+            replace(connection, rows, order).await?;
         }
     }
     if !diff.removed.is_empty() {
@@ -218,6 +222,20 @@ async fn replace(connection: &mut PgConnection, rows: &[Row<'_>], order: i64) ->
     Ok(())
 }
 
+/// Cuts rows into parts that have `most` bytes at most, or one row.
+fn by_bytes<T>(rows: &[T], bytes: impl Fn(&T) -> usize, most: usize) -> impl Iterator<Item = &[T]> {
+    let mut sum = 0;
+    // Asked of each two neighbours once, in their order.
+    rows.chunk_by(move |row, next| {
+        sum += bytes(row);
+        let fits = sum + bytes(next) <= most;
+        if !fits {
+            sum = 0;
+        }
+        fits
+    })
+}
+
 fn facts<'r>(row: &'r Row<'_>) -> &'r SearchFacts {
     &row.change.facts.search
 }
@@ -233,4 +251,18 @@ fn slot(id: Pubkey, value: i64) -> Result<Slot, StoreError> {
         key: id.to_string(),
         reason: format!("{value} is negative"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_are_cut_by_bytes() {
+        let parts =
+            |rows: &[usize]| by_bytes(rows, |bytes| *bytes, 10).map(<[usize]>::to_vec).collect::<Vec<_>>();
+        assert_eq!(parts(&[]), [[0_usize; 0]; 0]);
+        assert_eq!(parts(&[5, 5, 1, 9, 1]), [vec![5, 5], vec![1, 9], vec![1]]);
+        assert_eq!(parts(&[11, 99, 3, 7]), [vec![11], vec![99], vec![3, 7]]);
+    }
 }

@@ -1,6 +1,7 @@
 //! What a batch changes, against what is stored: pure.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::AddAssign;
 
 use vitrine_model::{FACTS_VERSION, ListKey, Pubkey, Slot};
 
@@ -49,6 +50,13 @@ pub(super) struct ListChange {
     pub(super) total: i64,
     /// Whether a member enters, leaves or has its `slot_created` changed; if not, only `slot_updated` changes.
     pub(super) members: bool,
+}
+
+impl AddAssign for ListChange {
+    fn add_assign(&mut self, other: Self) {
+        self.total += other.total;
+        self.members |= other.members;
+    }
 }
 
 /// An asset's row.
@@ -254,6 +262,11 @@ impl<'c> Diff<'c> {
 }
 
 impl Row<'_> {
+    /// The bytes that a statement has of it, but for what is small in each.
+    pub(super) fn bytes(&self) -> usize {
+        self.change.rendered.body.len() + self.change.rendered.splices.len()
+    }
+
     fn member(&self, list_id: i64) -> Member {
         Member {
             list_id,

@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 use vitrine_model::{Asset, Display, Pubkey, Slot, splice};
 
-use super::{AssetChange, Owned};
+use super::{AssetChange, Owned, Progress};
 use crate::{Store, StoreError};
 
 /// Assets that lack facts, locked until the transaction ends. `$1` how many. The number is FACTS_VERSION, and stands in the
@@ -23,16 +23,19 @@ impl Store {
     pub async fn fill_in_facts(&self) -> Result<u64, StoreError> {
         let mut all = 0;
         loop {
-            let mut transaction = self.write.begin().await?;
+            let mut transaction = self.begin().await?;
             let connection: &mut PgConnection = &mut transaction;
             let rows = sqlx::query(WITHOUT_FACTS).bind(BATCH).fetch_all(&mut *connection).await?;
             if rows.is_empty() {
+                transaction.commit().await?;
                 return Ok(all);
             }
             let changes = rows.iter().map(change).collect::<Result<Vec<_>, _>>()?;
-            let (_, entered) = self.write_in(connection, &changes, &Owned::default()).await?;
+            let mut progress = Progress::default();
+            self.write_in(connection, &changes, &Owned::default(), &mut progress).await?;
+            progress.count(connection).await?;
             transaction.commit().await?;
-            self.list_ids.remember(entered);
+            self.note(progress);
             all += changes.len() as u64;
         }
     }

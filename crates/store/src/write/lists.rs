@@ -10,7 +10,7 @@ use vitrine_model::{ListKey, ListKind};
 
 use super::AssetChange;
 use super::copy::{self, CopyIn};
-use super::diff::{Diff, Member};
+use super::diff::{Diff, ListChange, Member};
 use crate::StoreError;
 
 /// The most names that are remembered; then it starts anew.
@@ -35,16 +35,17 @@ impl ListIds {
         self.0.lock().expect("nothing panics while it holds this lock").clear();
     }
 
-    /// Those that are remembered, and the others, sorted.
+    /// Those that are remembered or among `made`, and the others, sorted.
     fn get_all<'k>(
         &self,
+        made: &HashMap<ListKey, i64>,
         keys: impl Iterator<Item = &'k ListKey>,
     ) -> (HashMap<&'k ListKey, i64>, Vec<&'k ListKey>) {
         let known = self.0.lock().expect("nothing panics while it holds this lock");
         let (mut found, mut missing) = (HashMap::new(), HashSet::new());
         for key in keys {
             if let Entry::Vacant(place) = found.entry(key) {
-                match known.get(key) {
+                match made.get(key).or_else(|| known.get(key)) {
                     Some(&list_id) => drop(place.insert(list_id)),
                     None => drop(missing.insert(key)),
                 }
@@ -56,13 +57,14 @@ impl ListIds {
     }
 }
 
-/// The ids of those of the batch's lists that exist.
+/// The ids of those of the batch's lists that exist; `made` are those that this transaction has made before.
 pub(super) async fn resolve<'c>(
     connection: &mut PgConnection,
     ids: &ListIds,
+    made: &HashMap<ListKey, i64>,
     changes: &'c [AssetChange],
 ) -> Result<HashMap<&'c ListKey, i64>, StoreError> {
-    let (mut known, missing) = ids.get_all(changes.iter().flat_map(|change| &change.facts.lists));
+    let (mut known, missing) = ids.get_all(made, changes.iter().flat_map(|change| &change.facts.lists));
     if !missing.is_empty() {
         let rows = sqlx::query(
             "SELECT list.list_id, wanted.place
@@ -76,7 +78,7 @@ pub(super) async fn resolve<'c>(
         .bind(missing.iter().map(|key| key.verified).collect::<Vec<_>>())
         .fetch_all(connection)
         .await?;
-        // What this transaction sees before it writes is committed.
+        // What this transaction sees and has not made is committed.
         let mut found = HashMap::with_capacity(rows.len());
         for row in &rows {
             let place: i64 = row.try_get(1)?;
@@ -133,7 +135,7 @@ pub(super) async fn enter(
         .collect()
 }
 
-/// Writes the batch's members, then its totals: the rows that writers share are held shortest.
+/// Writes the batch's members.
 pub(super) async fn write(connection: &mut PgConnection, diff: &Diff<'_>) -> Result<(), StoreError> {
     if !diff.left.is_empty() {
         let done = sqlx::query(
@@ -166,18 +168,21 @@ pub(super) async fn write(connection: &mut PgConnection, diff: &Diff<'_>) -> Res
     if !diff.entered.is_empty() {
         insert(connection, &diff.entered).await?;
     }
-    count(connection, diff).await
+    Ok(())
 }
 
-/// Adds to totals and versions.
+/// Adds to totals and versions, at the end of a transaction: the rows that writers share are held shortest.
 ///
 /// Writers wait for one another's rows. All take them in one order, so that none waits in a circle, and the oldest
 /// lists last: those are the ones that most batches share.
-async fn count(connection: &mut PgConnection, diff: &Diff<'_>) -> Result<(), StoreError> {
-    if diff.lists.is_empty() {
+pub(super) async fn count(
+    connection: &mut PgConnection,
+    changes: &BTreeMap<i64, ListChange>,
+) -> Result<(), StoreError> {
+    if changes.is_empty() {
         return Ok(());
     }
-    let lists = || diff.lists.iter().rev();
+    let lists = || changes.iter().rev();
     let done = sqlx::query(
         "UPDATE asset_list
          SET total = total + new.change, order_version = greatest(order_version + 1, now.us),
@@ -191,7 +196,7 @@ async fn count(connection: &mut PgConnection, diff: &Diff<'_>) -> Result<(), Sto
     .bind(lists().map(|(_, change)| change.members).collect::<Vec<_>>())
     .execute(connection)
     .await?;
-    all_there("asset_list", diff.lists.len(), done.rows_affected())
+    all_there("asset_list", changes.len(), done.rows_affected())
 }
 
 /// A row that is gone although nobody deletes such rows: the database was restored, or edited, under this program.

@@ -8,8 +8,9 @@ mod diff;
 mod documents;
 mod facts;
 mod lists;
+mod transaction;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::AddAssign;
 
 use sqlx::Connection;
@@ -17,12 +18,15 @@ use sqlx::postgres::PgConnection;
 use vitrine_model::{Facts, ListKey, Pubkey, Rendered, Slot};
 
 pub(crate) use assets::{bits, signed};
+pub(crate) use chain::parts::parts;
 pub use chain::{ChainWritten, StoredLetter, statements as source_statements};
 pub(crate) use chain::{Row as ChainRow, read_sources};
-pub use documents::{DueDocument, Kept};
+pub use documents::{DueDocument, Kept, host_of, statements as document_statements};
 pub(crate) use lists::ListIds;
 
+use crate::verify::damaged;
 use crate::{Store, StoreError};
+use diff::ListChange;
 
 /// How often a batch is tried when other transactions come between.
 const ATTEMPTS: u32 = 5;
@@ -75,6 +79,27 @@ impl Owned {
     }
 }
 
+/// What a transaction has written so far. A batch is written in parts where it is large; what others wait for, the totals of lists
+/// and the number of assets, is changed once, at the end of the transaction and in one order.
+#[derive(Debug, Default)]
+struct Progress {
+    written: Written,
+    /// The lists that it has made. Others do not see them before it is committed.
+    entered: HashMap<ListKey, i64>,
+    /// How lists change that were there, or that an earlier part has made.
+    lists: BTreeMap<i64, ListChange>,
+    /// Whether what is stored of assets is looked at to the bytes, and not only by its digest.
+    to_the_bytes: bool,
+}
+
+impl Progress {
+    /// Changes totals and versions of lists, and the number of all assets.
+    async fn count(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        lists::count(connection, &self.lists).await?;
+        assets::count(connection, self.written.created, self.written.removed).await
+    }
+}
+
 impl AddAssign for Written {
     fn add_assign(&mut self, other: Self) {
         self.created += other.created;
@@ -123,8 +148,10 @@ impl Store {
     }
 
     async fn write_once(&self, changes: &[AssetChange], stated: Option<Slot>) -> Result<Written, StoreError> {
-        let mut transaction = self.write.begin().await?;
-        let (written, entered) = self.write_in(&mut transaction, changes, &Owned::default()).await?;
+        let mut transaction = self.begin().await?;
+        let mut progress = Progress::default();
+        self.write_in(&mut transaction, changes, &Owned::default(), &mut progress).await?;
+        progress.count(&mut transaction).await?;
         if let Some(slot) = stated {
             sqlx::query("UPDATE watermark SET slot = $1 WHERE source = 'import' AND slot > $1")
                 .bind(slot.as_i64())
@@ -132,26 +159,46 @@ impl Store {
                 .await?;
         }
         transaction.commit().await?;
-        self.list_ids.remember(entered);
-        Ok(written)
+        Ok(self.note(progress))
     }
 
-    /// Writes a batch in a transaction of the caller, who lets the new lists be remembered once it is committed.
+    /// Remembers what a transaction has made that is committed now.
+    fn note(&self, progress: Progress) -> Written {
+        self.list_ids.remember(progress.entered);
+        progress.written
+    }
+
+    /// Writes a batch, or a part of one, in a transaction of the caller, who counts at its end ([`Progress::count`]) and notes
+    /// what it has made once it is committed.
     async fn write_in(
         &self,
         connection: &mut PgConnection,
         changes: &[AssetChange],
         owned: &Owned,
-    ) -> Result<(Written, HashMap<ListKey, i64>), StoreError> {
-        let stored = assets::lock(connection, changes, &owned.gone).await?;
-        let known = lists::resolve(connection, &self.list_ids, changes).await?;
+        progress: &mut Progress,
+    ) -> Result<(), StoreError> {
+        if changes.is_empty() && owned.gone.is_empty() {
+            return Ok(());
+        }
+        let mut stored = assets::lock(connection, changes, &owned.gone).await?;
+        if progress.to_the_bytes {
+            for id in damaged(connection, changes).await? {
+                // A digest that is not that of the bytes beside it says nothing of them.
+                stored.entry(id).and_modify(|stored| stored.digest = [0; 16]);
+            }
+        }
+        let known = lists::resolve(connection, &self.list_ids, &progress.entered, changes).await?;
         let (mut diff, written) = diff::diff(changes, &stored, &known, owned);
         let entered = lists::enter(connection, &diff.new_lists).await?;
         diff.settle(&entered);
         assets::write(connection, changes, &diff).await?;
         lists::write(connection, &diff).await?;
-        assets::count(connection, written.created, written.removed).await?;
-        Ok((written, entered))
+        progress.written += written;
+        for (&list_id, &change) in &diff.lists {
+            *progress.lists.entry(list_id).or_default() += change;
+        }
+        progress.entered.extend(entered);
+        Ok(())
     }
 
     /// Ends an import of one file: what its responses stated becomes (or lowers) the watermark, and the

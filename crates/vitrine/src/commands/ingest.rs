@@ -1,5 +1,7 @@
 //! `vitrine ingest`.
 
+mod remake;
+
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -15,7 +17,10 @@ use time::OffsetDateTime;
 use tokio::sync::watch;
 use vitrine_ingest::fetch::{FetchEnd, FetchSummary, Fetcher};
 use vitrine_ingest::source::{Input, Progress};
-use vitrine_ingest::{IngestError, IngestEvent, IngestOptions, IngestSummary, ingest, retry_dead_letters};
+use vitrine_ingest::{
+    IngestError, IngestEvent, IngestOptions, IngestSummary, RemakeSummary, ingest, retry_dead_letters,
+};
+use vitrine_model::Pubkey;
 
 use super::import::{BAR_INTERVAL, LINE_INTERVAL, bar, inputs, rejected_line};
 use super::{Context, UsageError, print};
@@ -25,27 +30,54 @@ use crate::database::{Database, migrate, require_migrated};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Files to read; - is standard input
-    #[arg(required_unless_present_any = ["retry_dead_letters", "fetch_documents"], value_name = "FILE")]
+    #[arg(required_unless_present_any = ["retry_dead_letters", "remake", "fetch_documents", "refetch_documents"], value_name = "FILE")]
     files: Vec<OsString>,
+    /// Fail where a line is bad or cannot be decoded; all others are ingested nevertheless
+    #[arg(long)]
+    strict: bool,
     /// Append bad lines to this file
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
     /// Try again what an earlier version could not decode
     #[arg(long, conflicts_with_all = ["files", "rejects"])]
     retry_dead_letters: bool,
+    /// Make all assets of the chain again of what is stored: after an upgrade
+    #[arg(long, conflicts_with_all = ["files", "rejects", "strict", "retry_dead_letters"])]
+    remake: bool,
+    /// Go on behind this asset, as an interrupted --remake said
+    #[arg(long, requires = "remake", value_name = "ID")]
+    after: Option<Pubkey>,
     /// Fetch the off-chain documents that assets name, once all is read
     #[arg(long)]
     fetch_documents: bool,
+    /// Like --fetch-documents, and fetch again those that arrived so many days ago or earlier
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16))]
+    refetch_documents: Option<u16>,
 }
+
+/// Documents that are put back into the queue by one statement.
+const REFETCHED_AT_ONCE: u32 = 10_000;
 
 /// What was done.
 #[derive(Debug, Default)]
 struct Done {
     ingest: IngestSummary,
+    remake: Option<RemakeSummary>,
     documents: Option<FetchSummary>,
 }
 
-/// Ingests until the end or a signal; bad lines and dead letters alone are no failure.
+impl Done {
+    /// Whether something that was asked for was not done.
+    fn failed(&self, strict: bool) -> bool {
+        let left_out = self.ingest.rejected + self.ingest.undecoded;
+        self.ingest.failed()
+            || (strict && left_out > 0)
+            || self.remake.as_ref().is_some_and(|remake| remake.interrupted)
+            || self.documents.is_some_and(|documents| documents.interrupted)
+    }
+}
+
+/// Ingests until the end or a signal; without --strict, bad lines and dead letters alone are no failure.
 pub(super) async fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     let database = Database::open(context).await?;
     let result = tokio::select! {
@@ -57,11 +89,13 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     if args.retry_dead_letters || !args.files.is_empty() {
         print(&summary_text(&done.ingest, args.retry_dead_letters))?;
     }
+    if let Some(summary) = &done.remake {
+        print(&remake::summary_text(summary))?;
+    }
     if let Some(documents) = &done.documents {
         print(&documents_text(documents))?;
     }
-    let failed = done.ingest.failed() || done.documents.is_some_and(|documents| documents.interrupted);
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if done.failed(args.strict) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 async fn load(args: &Args, database: &Database, context: &Context) -> Result<Done> {
@@ -86,7 +120,14 @@ async fn load(args: &Args, database: &Database, context: &Context) -> Result<Don
     if args.retry_dead_letters || !inputs.is_empty() {
         done.ingest = read(args, database, &inputs, &options, cancel.clone()).await?;
     }
-    if args.fetch_documents && !done.ingest.interrupted {
+    if args.remake {
+        let patience = options.store_patience;
+        done.remake = Some(remake::run(&database.store, args.after, patience, cancel.clone()).await?);
+    }
+    if let Some(days) = args.refetch_documents.filter(|_| !*cancel.borrow()) {
+        refetch(database, days).await?;
+    }
+    if (args.fetch_documents || args.refetch_documents.is_some()) && !*cancel.borrow() {
         done.documents = Some(fetch(database, context, options.store_patience, cancel).await?);
     }
     Ok(done)
@@ -116,6 +157,14 @@ async fn read(
         Err(error @ IngestError::RejectsIsInput(_)) => Err(UsageError(error.to_string()).into()),
         Err(error) => bail!(error),
     }
+}
+
+/// Puts documents back into the queue that arrived so many days ago.
+async fn refetch(database: &Database, days: u16) -> Result<()> {
+    let now = OffsetDateTime::now_utc();
+    let before = now - time::Duration::days(days.into());
+    while database.store.refetch_documents(before, now, REFETCHED_AT_ONCE).await? > 0 {}
+    Ok(())
 }
 
 /// Fetches what the queue of documents holds.

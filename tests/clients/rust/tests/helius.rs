@@ -195,6 +195,20 @@ async fn get_assets_by_owner() {
 }
 
 #[tokio::test]
+async fn get_assets_by_owner_with_the_balance_that_the_node_tells() {
+    let asked = GetAssetsByOwner {
+        owner_address: OWNER.to_owned(),
+        limit: Some(1),
+        page: 1,
+        display_options: Some(DisplayOptions { show_native_balance: true, ..DisplayOptions::default() }),
+        ..GetAssetsByOwner::default()
+    };
+    let found = client().rpc().get_assets_by_owner(asked).await.unwrap();
+    assert_eq!(found.native_balance.unwrap().lamports, 123_456_789);
+    assert_eq!(found.items.len(), 1);
+}
+
+#[tokio::test]
 async fn get_assets_by_authority() {
     let rpc = client().rpc();
     let read = async |limit, place: Place| {
@@ -318,13 +332,23 @@ async fn search_assets() {
     walk_in_every_way(read, &list(is_member)).await;
 }
 
+/// Reads page by page until one is empty.
+async fn all_pages<T>(read: impl AsyncFn(u32) -> Vec<T>) -> Vec<T> {
+    let mut all = Vec::new();
+    for page in 1.. {
+        let items = read(page).await;
+        if items.is_empty() {
+            break;
+        }
+        all.extend(items);
+    }
+    all
+}
+
 #[tokio::test]
 async fn get_signatures_for_asset() {
     let changes = chain()["trees"][0]["changes"].as_array().unwrap().clone();
     let moved = changes.last().unwrap()["asset"].as_str().unwrap().to_owned();
-    let asked =
-        GetAssetSignatures { id: Some(moved.clone()), page: Some(1), ..GetAssetSignatures::default() };
-    let found = client().rpc().get_signatures_for_asset(asked).await.unwrap();
     let expected: Vec<(String, String)> = changes
         .iter()
         .filter(|change| change["asset"] == json!(moved))
@@ -334,13 +358,34 @@ async fn get_signatures_for_asset() {
         })
         .collect();
     assert_eq!(expected.len(), 3);
-    assert_eq!(found.items, expected);
+    let rpc = client().rpc();
+    for limit in [1, 2, 5] {
+        let read = async |page| {
+            let asked = GetAssetSignatures {
+                id: Some(moved.clone()),
+                page: Some(page),
+                limit: Some(limit),
+                ..GetAssetSignatures::default()
+            };
+            rpc.get_signatures_for_asset(asked).await.unwrap().items
+        };
+        assert_eq!(all_pages(read).await, expected);
+    }
 }
 
 #[tokio::test]
 async fn get_token_accounts() {
-    let asked = GetTokenAccounts { owner: Some(OWNER.to_owned()), ..GetTokenAccounts::default() };
-    let found = client().rpc().get_token_accounts(asked).await.unwrap();
+    let rpc = client().rpc();
+    let read = async |page| {
+        let asked = GetTokenAccounts {
+            owner: Some(OWNER.to_owned()),
+            page: Some(page),
+            limit: Some(2),
+            ..GetTokenAccounts::default()
+        };
+        rpc.get_token_accounts(asked).await.unwrap().token_accounts
+    };
+    let found = all_pages(read).await;
     let chain = chain();
     let held: Vec<&Value> = chain["token_accounts"]
         .as_array()
@@ -348,9 +393,10 @@ async fn get_token_accounts() {
         .iter()
         .filter(|account| account["owner"] == OWNER && account["amount"] != 0)
         .collect();
-    assert_eq!(found.token_accounts.len(), held.len());
+    assert!(held.len() > 2, "one page proves nothing");
+    assert_eq!(found.len(), held.len());
     for account in held {
-        let told = found.token_accounts.iter().find(|told| account["address"] == told.address).unwrap();
+        let told = found.iter().find(|told| account["address"] == told.address).unwrap();
         assert_eq!(account["mint"].as_str(), told.mint.as_deref());
         assert_eq!(account["amount"].as_u64(), told.amount);
         assert_eq!(account["delegate"].as_str(), told.delegate.as_deref());
@@ -363,15 +409,21 @@ async fn get_nft_editions() {
     let chain = chain();
     let master = &chain["master_editions"][0];
     let mint = master["mint"].as_str().unwrap().to_owned();
-    let asked = GetNftEditions { mint: Some(mint), page: Some(1), limit: Some(10) };
+    let rpc = client().rpc();
+    let read = async |page| {
+        let asked = GetNftEditions { mint: Some(mint.clone()), page: Some(page), limit: Some(2) };
+        rpc.get_nft_editions(asked).await.unwrap().editions
+    };
+    let editions = all_pages(read).await;
+    let asked = GetNftEditions { mint: Some(mint.clone()), page: Some(1), limit: Some(10) };
     let found = client().rpc().get_nft_editions(asked).await.unwrap();
     assert_eq!(master["address"], found.master_edition_address);
     assert_eq!(
         (Some(found.supply), found.max_supply),
         (master["supply"].as_u64(), master["max_supply"].as_u64())
     );
-    let told: Vec<Value> = found
-        .editions
+    assert_eq!(found.editions.len(), editions.len());
+    let told: Vec<Value> = editions
         .iter()
         .map(|edition| json!({ "address": edition.edition_address, "mint": edition.mint, "number": edition.edition, "parent": master["address"] }))
         .collect();

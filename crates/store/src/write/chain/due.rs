@@ -10,8 +10,9 @@ use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 use vitrine_model::Pubkey;
 
-use super::Touched;
+use super::make::Touched;
 use crate::chain::Compose;
+use crate::write::Progress;
 use crate::{Store, StoreError, Written};
 
 /// Assets of a page.
@@ -98,19 +99,19 @@ impl Store {
     }
 
     async fn remake_due_once(&self, compose: Compose<'_>) -> Result<Option<Written>, StoreError> {
-        let mut transaction = self.write.begin().await?;
+        let mut transaction = self.begin().await?;
         let due = take(&mut transaction).await?;
         if due.is_empty() {
             return Ok(None);
         }
         let sharers = sharers(&mut transaction, &due).await?;
         let all = sharers.iter().map(|(_, asset_id)| *asset_id).collect();
-        let touched = Touched { all, ..Touched::default() };
-        let (written, lists) = self.make(&mut transaction, &touched, compose).await?;
+        let mut progress = Progress::default();
+        self.make(&mut transaction, &Touched { all, ..Touched::default() }, compose, &mut progress).await?;
         go_on(&mut transaction, &due, &sharers).await?;
+        progress.count(&mut transaction).await?;
         transaction.commit().await?;
-        self.list_ids.remember(lists);
-        Ok(Some(written))
+        Ok(Some(self.note(progress)))
     }
 }
 

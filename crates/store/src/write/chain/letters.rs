@@ -20,23 +20,31 @@ pub struct StoredLetter {
     pub input: String,
 }
 
+/// A page of letters. `$1` and `$2` the letter behind which it begins, `$3` how many, `$4` their bytes. By
+/// `dead_letter_first_seen`; of the letters that do not fit, only the lengths are read.
+pub(super) const LETTERS: &str = "SELECT page.digest, page.first_seen, letter.reason, letter.input
+FROM (SELECT digest, first_seen, sum(octet_length(input)) OVER (ORDER BY first_seen, digest) - octet_length(input) AS before
+      FROM (SELECT digest, first_seen, input FROM dead_letter WHERE (first_seen, digest) > ($1, $2)
+            ORDER BY first_seen, digest LIMIT $3) AS next) AS page
+     JOIN dead_letter AS letter ON letter.digest = page.digest
+WHERE page.before < $4 ORDER BY page.first_seen, page.digest";
+
 impl Store {
-    /// Up to `max` dead letters behind `after` (from the first on: none), the oldest first.
+    /// Up to `max` dead letters behind `after` (from the first on: none), the oldest first; fewer, where `max_bytes` of
+    /// inputs are reached: the letter that reaches them is the last.
     pub async fn dead_letters(
         &self,
         after: Option<&StoredLetter>,
         max: u32,
+        max_bytes: u32,
     ) -> Result<Vec<StoredLetter>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT digest, first_seen, reason, input FROM dead_letter
-             WHERE $1::timestamptz IS NULL OR (first_seen, digest) > ($1, $2)
-             ORDER BY first_seen, digest LIMIT $3",
-        )
-        .bind(after.map(|letter| letter.first_seen))
-        .bind(after.map(|letter| letter.id.0))
-        .bind(i64::from(max))
-        .fetch_all(&self.write)
-        .await?;
+        let rows = sqlx::query(LETTERS)
+            .bind(after.map_or(OffsetDateTime::UNIX_EPOCH, |letter| letter.first_seen))
+            .bind(after.map_or(&[][..], |letter| &letter.id.0))
+            .bind(i64::from(max))
+            .bind(i64::from(max_bytes))
+            .fetch_all(&self.write)
+            .await?;
         rows.iter()
             .map(|row| {
                 Ok(StoredLetter {

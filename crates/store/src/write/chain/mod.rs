@@ -5,25 +5,39 @@
 //! written. Rows of one table are always locked in the order of their keys, and tables in the order of this file.
 
 mod accounts;
+mod again;
 mod due;
 mod letters;
+mod make;
+pub(crate) mod parts;
 mod registers;
 mod sources;
+mod tidy;
 mod trees;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ops::AddAssign;
 
-use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
-use vitrine_model::{ListKey, Pubkey};
+use vitrine_model::Pubkey;
 
 pub use letters::StoredLetter;
+pub(crate) use make::Row;
 pub(crate) use sources::read as read_sources;
 
-use super::{Owned, Written, documents};
-use crate::chain::{AssetSources, ChainBatch, Compose, Composed, Document};
+use make::Touched;
+
+use super::{Progress, Written};
+use crate::chain::{ChainBatch, Compose};
 use crate::{Store, StoreError};
+
+/// Statements with their names, for the tests that hold them against golden files and plans.
+pub fn statements() -> Vec<(String, &'static str)> {
+    let mut statements = sources::statements();
+    let others = [("remake_ids", again::IDS), ("dead_letters", letters::LETTERS)];
+    statements.extend(others.into_iter().chain(due::statements()).map(|(name, sql)| (name.to_owned(), sql)));
+    statements
+}
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,12 +56,6 @@ pub struct ChainWritten {
     pub assets: Written,
 }
 
-/// Statements with their names, for the tests that hold them against golden files and plans.
-pub fn statements() -> Vec<(String, &'static str)> {
-    let due = due::statements().map(|(name, sql)| (name.to_owned(), sql));
-    sources::statements().into_iter().chain(due).collect()
-}
-
 impl AddAssign for ChainWritten {
     fn add_assign(&mut self, other: Self) {
         self.accounts += other.accounts;
@@ -57,23 +65,6 @@ impl AddAssign for ChainWritten {
         self.dead_letters += other.dead_letters;
         self.assets += other.assets;
     }
-}
-
-/// A row of `chain_asset`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Row {
-    pub(crate) single: bool,
-    pub(crate) json_uri: Option<String>,
-    pub(crate) version: Option<i64>,
-}
-
-/// The assets that have to be made anew.
-#[derive(Debug, Default)]
-struct Touched {
-    /// Whatever they are.
-    all: BTreeSet<Pubkey>,
-    /// Those of which a token account has changed: only where who holds some may be the owner.
-    held: BTreeSet<Pubkey>,
 }
 
 impl Store {
@@ -116,7 +107,7 @@ impl Store {
 
     /// Makes assets anew of what is stored: for a document that has arrived, or a decoder that reads more than before.
     pub async fn remake(&self, ids: &[Pubkey], compose: Compose<'_>) -> Result<Written, StoreError> {
-        self.persist(|| self.remake_once(ids, compose)).await
+        self.persist(|| self.remake_once(ids, compose, false)).await
     }
 
     async fn write_chain_once(
@@ -124,8 +115,9 @@ impl Store {
         batch: &ChainBatch,
         compose: Compose<'_>,
     ) -> Result<ChainWritten, StoreError> {
-        let mut transaction = self.write.begin().await?;
+        let mut transaction = self.begin().await?;
         let connection: &mut PgConnection = &mut transaction;
+        let mut progress = Progress::default();
         let shared = batch.tree_changes.iter().filter_map(|change| change.inherits).collect();
         let accounts = accounts::write(connection, &batch.accounts, &shared).await?;
         let changed = accounts.inserted.len() + accounts.replaced.len() + accounts.adjusted.len();
@@ -137,158 +129,25 @@ impl Store {
         written.leaf_events = trees::write_events(connection, &batch.leaf_events, &mut touched.all).await?;
         written.dead_letters = letters::write(connection, &batch.dead_letters).await?;
         letters::settle(connection, &batch.settled).await?;
-        let (assets, lists) = self.make(connection, &touched, compose).await?;
-        written.assets = assets;
+        self.make(connection, &touched, compose, &mut progress).await?;
+        progress.count(connection).await?;
         transaction.commit().await?;
-        self.list_ids.remember(lists);
+        written.assets = self.note(progress);
         Ok(written)
     }
 
-    async fn remake_once(&self, ids: &[Pubkey], compose: Compose<'_>) -> Result<Written, StoreError> {
-        let mut transaction = self.write.begin().await?;
-        let touched = Touched { all: ids.iter().copied().collect(), held: BTreeSet::new() };
-        let (written, lists) = self.make(&mut transaction, &touched, compose).await?;
-        transaction.commit().await?;
-        self.list_ids.remember(lists);
-        Ok(written)
-    }
-
-    /// Makes assets of what is stored of them, and writes them.
-    async fn make(
+    async fn remake_once(
         &self,
-        connection: &mut PgConnection,
-        touched: &Touched,
+        ids: &[Pubkey],
         compose: Compose<'_>,
-    ) -> Result<(Written, HashMap<ListKey, i64>), StoreError> {
-        if touched.all.is_empty() && touched.held.is_empty() {
-            return Ok(Default::default());
-        }
-        let rows = lock(connection, touched).await?;
-        let wanted = rows.iter().map(|(&id, row)| (id, row.json_uri.clone())).collect();
-        let sources = sources::read(connection, &wanted).await?;
-        let made: Vec<_> = sources.into_iter().map(|sources| Made::of(sources, compose)).collect();
-        let made = with_new_documents(connection, made, &rows, compose).await?;
-        let (mut changes, mut gone, mut new_rows) = (Vec::new(), Vec::new(), Vec::new());
-        for Made { sources, composed } in made {
-            let old = &rows[&sources.id];
-            let new = Row::of(composed.as_ref());
-            match composed {
-                Some(composed) => changes.push(composed.change),
-                None if old.version.is_some() => gone.push(sources.id),
-                None => {}
-            }
-            if new != *old {
-                new_rows.push((sources.id, new));
-            }
-        }
-        let versions = rows.iter().filter_map(|(&id, row)| Some((id, row.version?))).collect();
-        let done = self.write_in(connection, &changes, &Owned { versions, gone }).await?;
-        note(connection, &new_rows).await?;
-        Ok(done)
+        to_the_bytes: bool,
+    ) -> Result<Written, StoreError> {
+        let mut transaction = self.begin().await?;
+        let mut progress = Progress { to_the_bytes, ..Progress::default() };
+        let touched = Touched { all: ids.iter().copied().collect(), held: BTreeSet::new() };
+        self.make(&mut transaction, &touched, compose, &mut progress).await?;
+        progress.count(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(self.note(progress))
     }
-}
-
-/// An asset that is being made.
-struct Made {
-    sources: AssetSources,
-    composed: Option<Composed>,
-}
-
-impl Made {
-    fn of(sources: AssetSources, compose: Compose<'_>) -> Self {
-        let composed = compose(&sources);
-        debug_assert!(composed.as_ref().is_none_or(|made| made.change.id == sources.id));
-        Self { sources, composed }
-    }
-
-    /// Where its document is fetched from.
-    fn uri(&self) -> Option<&str> {
-        fetched(self.composed.as_ref()?)
-    }
-}
-
-impl Row {
-    /// What is noted of an asset that was made so.
-    pub(crate) fn of(composed: Option<&Composed>) -> Self {
-        Self {
-            single: composed.is_none_or(|composed| composed.single),
-            json_uri: composed.and_then(fetched).map(str::to_owned),
-            version: composed.map(|composed| composed.change.rendered.version),
-        }
-    }
-}
-
-fn fetched(composed: &Composed) -> Option<&str> {
-    composed.json_uri.as_deref().filter(|uri| documents::is_fetched(uri))
-}
-
-/// Locks the rows of touched assets, in the order of their ids, and makes those that are new.
-async fn lock(connection: &mut PgConnection, touched: &Touched) -> Result<BTreeMap<Pubkey, Row>, StoreError> {
-    let both: Vec<[u8; 32]> = touched.all.union(&touched.held).map(|id| *id.as_bytes()).collect();
-    sqlx::query(
-        "INSERT INTO chain_asset (asset_id, single) SELECT new.asset_id, true FROM UNNEST($1::bytea[]) AS new (asset_id)
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(&both)
-    .execute(&mut *connection)
-    .await?;
-    let rows = sqlx::query(
-        "SELECT asset_id, single, json_uri, version FROM chain_asset
-         WHERE asset_id = ANY($1) AND (single OR asset_id = ANY($2)) ORDER BY asset_id FOR UPDATE",
-    )
-    .bind(&both)
-    .bind(touched.all.iter().map(|id| *id.as_bytes()).collect::<Vec<_>>())
-    .fetch_all(connection)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            let values = Row { single: row.try_get(1)?, json_uri: row.try_get(2)?, version: row.try_get(3)? };
-            Ok((Pubkey::from_bytes(row.try_get(0)?), values))
-        })
-        .collect()
-}
-
-/// Names the documents that assets did not name before, and makes those assets once more whose document is here already.
-async fn with_new_documents(
-    connection: &mut PgConnection,
-    made: Vec<Made>,
-    rows: &BTreeMap<Pubkey, Row>,
-    compose: Compose<'_>,
-) -> Result<Vec<Made>, StoreError> {
-    let is_new =
-        |made: &Made| made.uri().is_some() && made.uri() != rows[&made.sources.id].json_uri.as_deref();
-    let uris: BTreeSet<&str> = made.iter().filter(|made| is_new(made)).filter_map(Made::uri).collect();
-    if uris.is_empty() {
-        return Ok(made);
-    }
-    let uris: Vec<&str> = uris.into_iter().collect();
-    let arrived = documents::name(connection, &uris).await?;
-    let arrived: HashMap<&str, &Document> =
-        arrived.iter().map(|document| (document.uri.as_str(), document)).collect();
-    let again = |mut made: Made| match made.uri().filter(|_| is_new(&made)).and_then(|uri| arrived.get(uri)) {
-        Some(&document) => {
-            made.sources.documents = vec![document.clone()];
-            Made::of(made.sources, compose)
-        }
-        None => made,
-    };
-    Ok(made.into_iter().map(again).collect())
-}
-
-/// Writes rows of `chain_asset` that have changed.
-async fn note(connection: &mut PgConnection, rows: &[(Pubkey, Row)]) -> Result<(), StoreError> {
-    if !rows.is_empty() {
-        sqlx::query(
-            "UPDATE chain_asset SET single = new.single, json_uri = new.json_uri, version = new.version
-             FROM UNNEST($1::bytea[], $2::boolean[], $3::text[], $4::bigint[]) AS new (asset_id, single, json_uri, version)
-             WHERE chain_asset.asset_id = new.asset_id",
-        )
-        .bind(rows.iter().map(|(id, _)| *id.as_bytes()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, row)| row.single).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, row)| row.json_uri.as_deref()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, row)| row.version).collect::<Vec<_>>())
-        .execute(connection)
-        .await?;
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! What assets are made of, read by a fixed number of statements whatever the number of assets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -39,6 +40,12 @@ WHERE change.asset_id = ANY($1) ORDER BY change.asset_id, change.slot, change.se
 const EVENTS: &str = "SELECT asset_id, slot, instruction, event FROM leaf_event
 WHERE asset_id = ANY($1) ORDER BY asset_id, slot, signature, position";
 
+/// Locks the rows of assets in the order of their ids, those that are only held where who holds some may be the owner. `$1` the
+/// assets, `$2` those that are not only held. The bytes of a document are known without reading it. The primary keys.
+pub(super) const LOCK: &str = "SELECT asset_id, single, json_uri, version,
+    (SELECT octet_length(body) FROM document WHERE digest = sha256(convert_to(json_uri, 'UTF8')))
+FROM chain_asset WHERE asset_id = ANY($1) AND (single OR asset_id = ANY($2)) ORDER BY asset_id FOR UPDATE";
+
 /// The documents that have arrived. `$1` their uris. The primary key.
 const DOCUMENTS: &str = "SELECT uri, body FROM document
 WHERE digest IN (SELECT sha256(convert_to(uri, 'UTF8')) FROM UNNEST($1::text[]) AS wanted (uri)) AND body IS NOT NULL";
@@ -46,6 +53,7 @@ WHERE digest IN (SELECT sha256(convert_to(uri, 'UTF8')) FROM UNNEST($1::text[]) 
 /// Statements with their names, for the tests that hold them against golden files and plans.
 pub(super) fn statements() -> Vec<(String, &'static str)> {
     [
+        ("sources_lock", LOCK),
         ("sources_accounts", ACCOUNTS),
         ("sources_holders", HOLDERS),
         ("sources_changes", CHANGES),
@@ -62,7 +70,8 @@ struct Gathered {
     first: Option<Slot>,
 }
 
-/// Reads the sources of assets, each with the uri under which its document is looked for.
+/// Reads the sources of assets, each with the uri under which its document is looked for. How many bytes of documents that
+/// are is the caller's affair ([`super::parts`]).
 pub(crate) async fn read(
     connection: &mut PgConnection,
     wanted: &BTreeMap<Pubkey, Option<String>>,
@@ -82,24 +91,31 @@ pub(crate) async fn read(
             }
         }
     }
-    let documents = documents(connection, wanted).await?;
+    let uris: BTreeSet<&str> = wanted.values().filter_map(Option::as_deref).collect();
+    let documents = documents(connection, &uris.into_iter().collect::<Vec<_>>()).await?;
     let finished = |(id, gathered): (Pubkey, Gathered)| {
-        let uri = wanted.get(&id).and_then(Option::as_ref);
-        gathered.finish(uri.and_then(|uri| Some((uri, documents.get(uri)?))))
+        let uri = wanted.get(&id).and_then(Option::as_deref);
+        gathered.finish(uri.and_then(|uri| documents.get(uri)).cloned())
     };
     Ok(all.into_iter().map(finished).collect())
 }
 
-async fn documents(
+/// The documents of these uris that have arrived, each once.
+pub(super) async fn documents(
     connection: &mut PgConnection,
-    wanted: &BTreeMap<Pubkey, Option<String>>,
-) -> Result<BTreeMap<String, String>, StoreError> {
-    let uris: Vec<&str> = wanted.values().filter_map(Option::as_deref).collect();
+    uris: &[&str],
+) -> Result<HashMap<Arc<str>, Document>, StoreError> {
     if uris.is_empty() {
-        return Ok(BTreeMap::new());
+        return Ok(HashMap::new());
     }
     let rows = sqlx::query(DOCUMENTS).bind(uris).fetch_all(connection).await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    rows.iter()
+        .map(|row| {
+            let uri: Arc<str> = row.try_get::<&str, _>(0)?.into();
+            let body = row.try_get::<&str, _>(1)?.into();
+            Ok((Arc::clone(&uri), Document { uri, body }))
+        })
+        .collect()
 }
 
 /// Adds a row to what it is a part of.
@@ -204,9 +220,8 @@ impl Gathered {
         Ok(())
     }
 
-    fn finish(mut self, document: Option<(&String, &String)>) -> AssetSources {
+    fn finish(mut self, document: Option<Document>) -> AssetSources {
         self.sources.slot_created = self.first.unwrap_or_default();
-        let document = document.map(|(uri, body)| Document { uri: uri.clone(), body: body.clone() });
         self.sources.documents.extend(document);
         self.sources
     }

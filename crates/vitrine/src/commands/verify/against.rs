@@ -8,10 +8,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use url::Url;
 use vitrine_compare::{
-    Difference, Endpoint, Finding, METHODS, Options, Summary, Tolerances, compare_servers,
+    Counts, Difference, Endpoint, Finding, METHODS, Options, Summary, Tolerances, compare_servers,
 };
 use vitrine_model::Pubkey;
 
@@ -91,11 +91,14 @@ async fn sample(seed: u64, context: &Context) -> Result<Vec<String>> {
     Ok(ids.iter().map(ToString::to_string).collect())
 }
 
-/// The question on a line, then a line for each difference.
+/// What was asked, as something to ask again, then a line for each difference.
 fn finding_text(finding: &Finding) -> String {
-    let Finding { question, page, differences, failed } = finding;
-    let page = if *page > 1 { format!(", page {page} by cursor") } else { String::new() };
-    let mut text = format!("{} {}{page}\n", question.method, compact(&question.params));
+    let Finding { method, page, ours, theirs, differences, failed } = finding;
+    let page = if *page > 1 { format!(", page {page}") } else { String::new() };
+    let mut text = format!("{method}{page}\n  {}\n", request(method, ours));
+    if theirs != ours {
+        let _ = writeln!(text, "  theirs: {}", request(method, theirs));
+    }
     if let Some(reason) = failed {
         let _ = writeln!(text, "  {reason}");
     }
@@ -113,8 +116,10 @@ fn finding_text(finding: &Finding) -> String {
     text
 }
 
-fn compact(params: &Map<String, Value>) -> String {
-    Value::Object(params.clone()).to_string()
+/// A line for a shell where `$URL` is a server, key and all: keys are not printed.
+fn request(method: &str, params: &Map<String, Value>) -> String {
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
+    format!("curl -s \"$URL\" -H 'content-type: application/json' -d '{}'", body.replace('\'', r"'\''"))
 }
 
 fn value(value: Option<&Value>) -> String {
@@ -126,40 +131,56 @@ fn value(value: Option<&Value>) -> String {
     }
 }
 
+/// What came of each method, then of all.
 fn summary_text(summary: &Summary, tolerances: &Tolerances) -> String {
-    let Summary { asked, same, tolerated, differ, failed, rule_uses } = summary;
-    let mut text = String::new();
-    if differ + failed > FINDINGS_SHOWN_MAX {
-        let _ = writeln!(text, "{} more are not shown", differ + failed - FINDINGS_SHOWN_MAX);
+    let total = summary.total();
+    let (found, mut text) = (total.differ + total.failed, String::new());
+    if found > FINDINGS_SHOWN_MAX {
+        let _ = writeln!(text, "{} more are not shown", found - FINDINGS_SHOWN_MAX);
     }
-    for (rule, uses) in tolerances.texts().zip(rule_uses) {
+    for (rule, uses) in tolerances.texts().zip(&summary.rule_uses) {
         let _ = writeln!(text, "let pass {uses} times: {rule}");
     }
-    let _ = writeln!(
-        text,
-        "{asked} questions: {same} answered alike, {tolerated} but for what is tolerated, {differ} differently, \
-         {failed} not at all"
+    for (method, counts) in &summary.methods {
+        let note = match counts {
+            Counts { unknown: 1.., .. } => ": their server does not know it",
+            Counts { answered: 0, .. } => ": never answered with anything but errors",
+            _ => "",
+        };
+        let _ = writeln!(text, "{method}: {}{note}", counts_text(counts));
+    }
+    let _ = writeln!(text, "all: {}", counts_text(&total));
+    text
+}
+
+fn counts_text(counts: &Counts) -> String {
+    let Counts { asked, answered, same, tolerated, differ, failed, unknown } = counts;
+    let mut text = format!(
+        "{asked} asked, {answered} answered, {same} alike, {tolerated} alike but for what is tolerated, {differ} differ"
     );
+    for (count, what) in [(failed, "without an answer"), (unknown, "unknown to theirs")] {
+        if *count > 0 {
+            let _ = write!(text, ", {count} {what}");
+        }
+    }
     text
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-    use vitrine_compare::Question;
+    use std::collections::BTreeMap;
 
     use super::*;
 
     #[test]
-    fn a_finding_tells_question_place_and_both_values() {
+    fn a_finding_tells_request_place_and_both_values() {
         let long = "x".repeat(300);
+        let params = |cursor: &str| Map::from_iter([("cursor".to_owned(), json!(cursor))]);
         let finding = Finding {
-            question: Question {
-                method: "getAsset",
-                params: Map::from_iter([("id".to_owned(), json!("a"))]),
-                pages: 1,
-            },
+            method: "searchAssets",
             page: 2,
+            ours: params("it's"),
+            theirs: params("b"),
             differences: vec![Difference {
                 path: "/result/burnt".to_owned(),
                 ours: None,
@@ -168,20 +189,41 @@ mod tests {
             failed: None,
         };
         let text = finding_text(&finding);
-        let expected =
-            "getAsset {\"id\":\"a\"}, page 2 by cursor\n  /result/burnt\n    ours   nothing\n    theirs \"xx";
-        assert!(text.starts_with(expected), "{text}");
-        assert!(text.ends_with("x…\n") && text.len() < 400, "{text}");
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "searchAssets, page 2");
+        assert!(
+            lines[1].starts_with("  curl -s \"$URL\" -H 'content-type: application/json' -d '{\"id\":1,"),
+            "{text}"
+        );
+        assert!(lines[1].ends_with(r#""params":{"cursor":"it'\''s"}}'"#), "{text}");
+        assert!(lines[2].starts_with("  theirs: curl") && lines[2].contains(r#"{"cursor":"b"}"#), "{text}");
+        assert_eq!(lines[3..5], ["  /result/burnt", "    ours   nothing"]);
+        assert!(lines[5].starts_with("    theirs \"xx") && lines[5].ends_with("x…"), "{text}");
+        let once = finding_text(&Finding { theirs: finding.ours.clone(), page: 1, ..finding });
+        assert_eq!(once.matches("curl").count(), 1, "{once}");
     }
 
     #[test]
-    fn a_summary_counts_and_names_the_rules() {
+    fn a_summary_counts_by_method_and_names_the_rules() {
         let rules = Tolerances::parse("* /result/x\n").unwrap_or_default();
-        let summary = Summary { asked: 60, same: 4, tolerated: 1, differ: 54, failed: 1, rule_uses: vec![0] };
+        let of =
+            |asked, answered, same, differ| Counts { asked, answered, same, differ, ..Counts::default() };
+        let methods = BTreeMap::from([
+            ("getAsset", Counts { tolerated: 1, failed: 1, ..of(60, 59, 4, 54) }),
+            ("getAssetChanges", Counts { unknown: 2, ..of(2, 0, 0, 0) }),
+            ("getNftEditions", of(3, 0, 3, 0)),
+        ]);
         assert_eq!(
-            summary_text(&summary, &rules),
-            "5 more are not shown\nlet pass 0 times: * /result/x\n60 questions: 4 answered alike, 1 but for what is \
-             tolerated, 54 differently, 1 not at all\n"
+            summary_text(&Summary { methods, rule_uses: vec![0] }, &rules),
+            "5 more are not shown\n\
+             let pass 0 times: * /result/x\n\
+             getAsset: 60 asked, 59 answered, 4 alike, 1 alike but for what is tolerated, 54 differ, 1 without an answer\n\
+             getAssetChanges: 2 asked, 0 answered, 0 alike, 0 alike but for what is tolerated, 0 differ, 2 unknown to theirs: \
+             their server does not know it\n\
+             getNftEditions: 3 asked, 0 answered, 3 alike, 0 alike but for what is tolerated, 0 differ: never answered with \
+             anything but errors\n\
+             all: 65 asked, 59 answered, 7 alike, 1 alike but for what is tolerated, 54 differ, 1 without an answer, 2 unknown \
+             to theirs\n"
         );
     }
 }

@@ -3,9 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod interruptions;
+mod remake;
+
+use std::path::PathBuf;
 use std::process::Output;
 
 use serde_json::{Value, json};
+use sqlx::postgres::PgConnection;
+use tempfile::TempDir;
 use vitrine_ingest::normalise::compose;
 use vitrine_model::Pubkey;
 use vitrine_tests::assets::{self, AssetSpec};
@@ -18,6 +24,7 @@ struct World {
     database: Database,
     client: Client,
     key: String,
+    folder: TempDir,
     _server: Server,
 }
 
@@ -35,7 +42,8 @@ impl World {
         let store = database.store();
         let (key, _) = make_key(&store, "enterprise", None).await;
         store.close().await;
-        Self { client: server.client(), database, key, _server: server }
+        let folder = tempfile::tempdir().unwrap();
+        Self { client: server.client(), database, key, folder, _server: server }
     }
 
     fn ingest(&self, lines: &[Value]) -> Done {
@@ -47,6 +55,26 @@ impl World {
         let command = Vitrine::new(&["ingest", "-"]).on(&self.database);
         let command = arguments.iter().fold(command, Vitrine::arg);
         Done::of(command.output_with(text.as_bytes()))
+    }
+
+    /// The command, with these arguments.
+    fn command(&self, arguments: &[&str]) -> Vitrine {
+        let command = Vitrine::new(&["ingest"]).on(&self.database);
+        arguments.iter().fold(command, Vitrine::arg)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Done {
+        Done::of(self.command(arguments).output())
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    async fn count(&self, statement: &'static str) -> u64 {
+        count(&mut self.database.connect().await, statement).await
     }
 
     async fn asset(&self, id: Pubkey) -> Option<Value> {
@@ -62,6 +90,11 @@ impl World {
     async fn check(&self) {
         consistency::check(&self.database).await;
     }
+}
+
+async fn count(connection: &mut PgConnection, statement: &'static str) -> u64 {
+    let count: i64 = sqlx::query_scalar(statement).fetch_one(connection).await.unwrap();
+    u64::try_from(count).unwrap()
 }
 
 impl Done {
