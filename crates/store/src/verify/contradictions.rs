@@ -88,7 +88,7 @@ pub(super) const STATEMENTS: [(Contradiction, &str); 11] = [
          FROM tree_change AS change LEFT JOIN tree ON tree.tree = change.tree
               LEFT JOIN tree_node AS node
               ON node.tree = change.tree AND node.node_index = (1::bigint << tree.depth::int) + change.leaf_index
-         WHERE node.seq IS NULL OR node.seq < change.seq LIMIT $1",
+         WHERE node.seq IS NULL OR (node.slot, node.seq) < (change.slot, change.seq) LIMIT $1",
     ),
     (
         Contradiction::UnknownChainAsset,
