@@ -76,7 +76,7 @@ fn arguments(name: &str, skip: u64) -> String {
                 (0..1_000).map(|number| format!("pg_temp.address('leaf', {number})")).collect();
             format!("ARRAY[{}]", ids.join(", "))
         }
-        "changes" => format!("0, {}, -1, {LIMIT}, 20000", hex(pubkey(0))),
+        "changes" => format!("0, {}, -1, {LIMIT}, 20000, 9223372036854775807", hex(pubkey(0))),
         _ if name.starts_with("signatures_by_asset") => {
             format!("-1, 9223372036854775807, {page}, {}", of("leaf"))
         }
