@@ -101,7 +101,8 @@ async fn a_process_that_is_killed_loses_no_document() {
         let body = format!("{{\"description\":\"{}\"}}", path(number));
         world.site.answer(&path(number), [Answer::Held(body)]);
     }
-    let lines = (0..ASSETS).map(|number| account(1, number, world.site.uri(&path(number))).line().to_string());
+    let lines =
+        (0..ASSETS).map(|number| account(1, number, world.site.uri(&path(number))).line().to_string());
     let mut child = ingest(&world, &["--fetch-documents", "-"]).piped();
     feed(&mut child, lines);
     // Some have come, and some are under way. (A host is asked by eight at a time.)
