@@ -76,7 +76,7 @@ fn arguments(name: &str, skip: u64) -> String {
                 (0..1_000).map(|number| format!("pg_temp.address('leaf', {number})")).collect();
             format!("ARRAY[{}]", ids.join(", "))
         }
-        "changes" => format!("0, {}, -1, {LIMIT}, 20000", hex(pubkey(0))),
+        "changes" => format!("0, {}, -1, {LIMIT}, 20000, 9223372036854775807", hex(pubkey(0))),
         _ if name.starts_with("signatures_by_asset") => {
             format!("-1, 9223372036854775807, {page}, {}", of("leaf"))
         }
@@ -199,7 +199,11 @@ async fn sources_are_read_by_index() {
     let sharers = "ARRAY[1, 2], ARRAY[pg_temp.address('collection', 0), pg_temp.address('collection', 1)],
                    ARRAY[pg_temp.address('member', 2), ''::bytea], 1000"
         .to_owned();
+    let chain_assets = "INSERT INTO chain_asset (asset_id, single, json_uri)
+                        SELECT pg_temp.address('leaf', n), true, n::text FROM generate_series(0, 2000) AS n";
+    sqlx::raw_sql(chain_assets).execute(&mut connection).await.unwrap();
     let expected = [
+        ("sources_lock", format!("{0}, {0}", ids("leaf")), vec!["chain_asset_pkey", "document_pkey"], 100),
         // Each with its collection.
         ("sources_accounts", ids("master mint"), vec!["account_asset", "account_pkey"], 200),
         ("sources_holders", ids("mint"), vec!["account_holder"], 100),
@@ -211,7 +215,8 @@ async fn sources_are_read_by_index() {
         ("due_take", "100".to_owned(), vec!["remake_due_pkey"], 100),
         ("due_sharers", sharers, vec!["account_core_collection", "tree_change_inherits"], 2_002),
     ];
-    let statements = source_statements();
+    let is_source = |name: &str| name.starts_with("sources_") || name.starts_with("due_");
+    let statements: Vec<_> = source_statements().into_iter().filter(|(name, _)| is_source(name)).collect();
     assert_eq!(statements.len(), expected.len());
     for ((name, sql), (of, arguments, indexes, most)) in statements.into_iter().zip(expected) {
         assert_eq!(name, of);
@@ -222,6 +227,57 @@ async fn sources_are_read_by_index() {
             }
             let scanned = node["Node Type"] == "Seq Scan";
             assert!(!scanned && rows(node) <= most, "{name} reads {} rows: {plan:#}", rows(node));
+        }
+    }
+}
+
+/// What an ingest reads and notes beside what assets are made of: by index, and no more than it asks for.
+#[tokio::test]
+async fn what_an_ingest_walks_over_is_read_by_index() {
+    let database = Database::new().await;
+    let mut connection = database.connect().await;
+    seed(&database, &mut connection).await;
+    let others = "INSERT INTO chain_asset (asset_id, single) SELECT pg_temp.address('asset', n), true FROM generate_series(1, 20000) AS n;
+                  INSERT INTO dead_letter SELECT pg_temp.address('letter', n), 1, 'account', '', '', repeat('x', 500), now(), 1
+                  FROM generate_series(1, 20000) AS n;
+                  UPDATE tree_change SET missing = 1 WHERE seq % 5 = 0";
+    sqlx::raw_sql(others).execute(&mut connection).await.unwrap();
+    for statement in [
+        "VACUUM (ANALYZE) chain_asset",
+        "VACUUM (ANALYZE) dead_letter",
+        "VACUUM (ANALYZE) tree_change",
+        WRITE_SESSION,
+    ] {
+        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+    }
+    let changes = format!(
+        "ARRAY[{}], ARRAY[{}], ARRAY[{}]",
+        ["pg_temp.address('tree', 0)"; 100].join(", "),
+        ["1"; 100].join(", "),
+        (2_000..2_100).map(|seq| seq.to_string()).collect::<Vec<_>>().join(", "),
+    );
+    let expected = [
+        ("remake_ids", "''::bytea, 100".to_owned(), vec!["chain_asset_pkey"], 100),
+        // A page of 100, of which 21 fit the bytes.
+        (
+            "dead_letters",
+            "to_timestamp(0), ''::bytea, 100, 10001".to_owned(),
+            vec!["dead_letter_first_seen", "dead_letter_pkey"],
+            100,
+        ),
+        // Each with the one behind it, and those in front of these.
+        ("gaps_note", changes, vec!["tree_change_pkey"], 200),
+        ("gaps_totals", "1000".to_owned(), vec!["tree_change_missing"], 1_000),
+    ];
+    for (of, arguments, indexes, most) in expected {
+        let (name, sql) = source_statements().into_iter().find(|(name, _)| name == of).unwrap();
+        let plan = explain(&mut connection, sql, &arguments).await;
+        for node in nodes(&plan) {
+            if let Some(index) = node.get("Index Name").and_then(Value::as_str) {
+                assert!(indexes.contains(&index), "{name}: {plan:#}");
+                assert!(rows(node) <= most, "{name} reads {} rows: {plan:#}", rows(node));
+            }
+            assert!(node["Node Type"] != "Seq Scan", "{name}: {plan:#}");
         }
     }
 }

@@ -50,6 +50,8 @@ pub struct Report {
     pub trees: u64,
     /// Nodes of trees above the leaves.
     pub nodes: u64,
+    /// Changes of trees that were never seen, though later ones were, and in how many trees.
+    pub missing: (u64, u64),
     /// What was found, and how often; of what Postgres compares, places beyond the first hundred of a kind are not
     /// counted.
     pub found: BTreeMap<Check, u64>,
@@ -88,6 +90,11 @@ impl fmt::Display for Check {
             Self::Stored(Contradiction::Counter) => "the counter of assets is not their number",
             Self::Stored(Contradiction::MissingNode) => "a change of a tree is not in its nodes",
             Self::Stored(Contradiction::UnknownChainAsset) => "an asset of the chain is not known as one",
+            Self::Stored(Contradiction::UnqueuedDocument) => "an asset's document is not in the queue",
+            Self::Stored(Contradiction::Digest) => "a row is not under the digest of what it holds",
+            Self::Stored(Contradiction::Missing) => {
+                "a change of a tree does not say how many are missing before it"
+            }
             Self::Stored(Contradiction::Index) => "an index is not valid",
             Self::Body => "a stored body is no asset",
             Self::Bytes => "a stored body is not what its asset renders to",

@@ -35,6 +35,15 @@ pub(super) fn gap(tree: StoredTree, Gap { first, last }: Gap) -> Finding {
     Finding { check: Check::Gap, place: format!("tree {}: {changes}", tree.tree) }
 }
 
+/// Changes that were not seen, and are none of those `named`; `changes` in `gaps` gaps were not seen at all.
+pub(super) fn further(tree: StoredTree, named: &[Gap], changes: u64, gaps: u64) -> Option<Finding> {
+    let more = gaps.checked_sub(named.len() as u64).filter(|more| *more > 0)?;
+    let told: u64 = named.iter().map(|gap| gap.last - gap.first + 1).sum();
+    let changes = changes.saturating_sub(told);
+    let place = format!("tree {}: and {changes} more changes in {more} more gaps", tree.tree);
+    Some(Finding { check: Check::Gap, place })
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
@@ -177,6 +186,14 @@ mod tests {
             prop_assert!(!found.is_empty());
             prop_assert!(found.iter().all(|finding| finding.check == Check::Node));
         }
+    }
+
+    #[test]
+    fn gaps_that_are_not_named_are_counted() {
+        let named = [Gap { first: 4, last: 4 }, Gap { first: 6, last: 9 }];
+        assert_eq!(further(address(3), &named, 5, 2), None);
+        let more = further(address(3), &named, 25, 5).unwrap();
+        assert!(more.place.ends_with(": and 20 more changes in 3 more gaps"), "{}", more.place);
     }
 
     #[test]

@@ -19,6 +19,10 @@ FROM (SELECT slot, seq, CASE WHEN previous < seq THEN previous ELSE 0 END AS bef
             FROM tree_change WHERE tree = $1) AS changes) AS lives
 WHERE seq > before + 1 ORDER BY slot, seq LIMIT $2";
 
+/// How many changes of a tree were not seen, and at how many places. `$1` the tree. By `tree_change_missing`.
+pub(super) const MISSING: &str = "SELECT coalesce(sum(missing), 0)::bigint, count(*) FROM tree_change
+WHERE tree = $1 AND missing > 0";
+
 /// A page of the nodes above the leaves, each with the two below. `$1` the tree, `$2` the node behind which it begins,
 /// `$3` the first leaf, `$4` how many.
 pub(super) const NODES: &str = "SELECT node.node_index, node.slot, node.seq, node.hash,
@@ -96,6 +100,13 @@ impl Snapshot {
                 Ok(Gap { first: number(0)?, last: number(1)? })
             })
             .collect()
+    }
+
+    /// How many changes of a tree were not seen, though later ones were, and how many gaps they make.
+    pub async fn missing(&mut self, tree: Pubkey) -> Result<(u64, u64), StoreError> {
+        let row = sqlx::query(MISSING).bind(tree.as_bytes()).fetch_one(&mut self.connection).await?;
+        let number = |at: usize| Ok::<_, StoreError>(row.try_get::<i64, _>(at)?.cast_unsigned());
+        Ok((number(0)?, number(1)?))
     }
 
     /// The next `limit` nodes of a tree behind the node `after` (0 for the first) that are above the leaves.

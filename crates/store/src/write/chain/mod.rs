@@ -7,6 +7,7 @@
 mod accounts;
 mod again;
 mod due;
+mod gaps;
 mod letters;
 mod make;
 pub(crate) mod parts;
@@ -21,6 +22,7 @@ use std::ops::AddAssign;
 use sqlx::postgres::PgConnection;
 use vitrine_model::Pubkey;
 
+pub use gaps::GapTotals;
 pub use letters::StoredLetter;
 pub(crate) use make::Row;
 pub(crate) use sources::read as read_sources;
@@ -34,7 +36,12 @@ use crate::{Store, StoreError};
 /// Statements with their names, for the tests that hold them against golden files and plans.
 pub fn statements() -> Vec<(String, &'static str)> {
     let mut statements = sources::statements();
-    let others = [("remake_ids", again::IDS), ("dead_letters", letters::LETTERS)];
+    let others = [
+        ("remake_ids", again::IDS),
+        ("dead_letters", letters::LETTERS),
+        ("gaps_note", gaps::NOTE),
+        ("gaps_totals", gaps::TOTALS),
+    ];
     statements.extend(others.into_iter().chain(due::statements()).map(|(name, sql)| (name.to_owned(), sql)));
     statements
 }
@@ -126,6 +133,7 @@ impl Store {
         due::add(connection, &accounts.collections).await?;
         let mut touched = Touched { all: accounts.touched, held: accounts.held };
         written.tree_changes = trees::write(connection, &batch.tree_changes, &mut touched.all).await?;
+        gaps::note(connection, &batch.tree_changes).await?;
         written.leaf_events = trees::write_events(connection, &batch.leaf_events, &mut touched.all).await?;
         written.dead_letters = letters::write(connection, &batch.dead_letters).await?;
         letters::settle(connection, &batch.settled).await?;
