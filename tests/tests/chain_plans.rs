@@ -36,7 +36,13 @@ INSERT INTO tree_change (tree, seq, leaf_index, slot, signature, asset_id)
 SELECT pg_temp.address('tree', 0), n, CASE WHEN n % 2 = 0 THEN 0 ELSE n / 2 END, 1,
        pg_temp.address('tx', n) || pg_temp.address('tx', n), pg_temp.address('leaf', CASE WHEN n % 2 = 0 THEN 0 ELSE n / 2 END)
 FROM generate_series(1, 6000) AS n;
-INSERT INTO tree_node (tree, node_index, seq, hash) SELECT pg_temp.address('tree', 0), n, 1, pg_temp.address('node', n) FROM generate_series(1, 20000) AS n;
+-- A collection of MPL Core with 5,000 members, and 5,000 collections with one.
+INSERT INTO account (address, kind, asset_id, slot, write_version, closed, core_collection)
+SELECT pg_temp.address('member', n), 5, pg_temp.address('member', n), 1, 0, false,
+       pg_temp.address('collection', CASE WHEN n % 2 = 0 THEN 0 ELSE n END)
+FROM generate_series(1, 10000) AS n;
+INSERT INTO remake_due (source) SELECT pg_temp.address('collection', n) FROM generate_series(1, 20000) AS n;
+INSERT INTO tree_node (tree, node_index, slot, seq, hash) SELECT pg_temp.address('tree', 0), n, 1, 1, pg_temp.address('node', n) FROM generate_series(1, 20000) AS n;
 ";
 
 async fn seed(database: &Database, connection: &mut PgConnection) {
@@ -175,7 +181,13 @@ async fn sources_are_read_by_index() {
     seed(&database, &mut connection).await;
     let documents = "INSERT INTO document (digest, uri, host, body)
                      SELECT sha256(convert_to(n::text, 'UTF8')), n::text, '', '{}' FROM generate_series(1, 20000) AS n";
-    let as_writers = [documents, "VACUUM (ANALYZE) document", "VACUUM (ANALYZE) leaf_event", WRITE_SESSION];
+    let as_writers = [
+        documents,
+        "VACUUM (ANALYZE) document",
+        "VACUUM (ANALYZE) leaf_event",
+        "VACUUM (ANALYZE) remake_due",
+        WRITE_SESSION,
+    ];
     for statement in as_writers {
         sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
     }
@@ -184,14 +196,20 @@ async fn sources_are_read_by_index() {
             (100..200).map(|number| format!("pg_temp.address('{what}', {number})")).collect();
         format!("ARRAY[{}]", ids.join(", "))
     };
+    let sharers = "ARRAY[1, 2], ARRAY[pg_temp.address('collection', 0), pg_temp.address('collection', 1)],
+                   ARRAY[pg_temp.address('member', 2), ''::bytea], 1000"
+        .to_owned();
     let expected = [
         // Each with its collection.
         ("sources_accounts", ids("master mint"), vec!["account_asset", "account_pkey"], 200),
         ("sources_holders", ids("mint"), vec!["account_holder"], 100),
-        ("sources_changes", ids("leaf"), vec!["tree_change_asset"], 300),
+        ("sources_changes", ids("leaf"), vec!["tree_change_asset", "account_pkey"], 300),
         ("sources_events", ids("leaf"), vec!["leaf_event_pkey"], 0),
         // Three are asked for, and two are there.
         ("sources_documents", "ARRAY['7', '8', 'x']".to_owned(), vec!["document_pkey"], 3),
+        ("due_add", ids("collection"), vec!["account_core_collection", "tree_change_inherits"], 100),
+        ("due_take", "100".to_owned(), vec!["remake_due_pkey"], 100),
+        ("due_sharers", sharers, vec!["account_core_collection", "tree_change_inherits"], 2_002),
     ];
     let statements: Vec<_> =
         source_statements().into_iter().filter(|(name, _)| name.starts_with("sources_")).collect();

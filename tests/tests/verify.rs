@@ -66,6 +66,7 @@ fn changes(leaves: &[u64]) -> Vec<TreeChange> {
             asset_id: asset,
             instruction: asset.map(|_| "MintV1".to_owned()),
             event: asset.map(|_| minted().to_string()),
+            inherits: None,
             path,
         });
     }
@@ -143,7 +144,7 @@ const DAMAGES: [(&str, &str, &[&str]); 22] = [
     ("UPDATE asset SET name = 'other' WHERE asset_id = $1", "name", &["columns"]),
     (
         "UPDATE asset SET list_ids = list_ids[2:] WHERE asset_id = $1",
-        "lists by its body",
+        "by its row alone: none",
         &["lists", "stray_member"],
     ),
     ("UPDATE tree_node SET hash = sha256(hash) WHERE node_index = 5", "node 2:", &["node"]),
@@ -160,6 +161,7 @@ const DAMAGES: [(&str, &str, &[&str]); 22] = [
         "slot_updated",
         &["remade", "member_columns"],
     ),
+    ("UPDATE tree_change SET event = '{' WHERE seq = 2", "change 2 of the tree", &["remade", "unread"]),
     ("UPDATE chain_asset SET version = NULL, json_uri = NULL", "json_uri", &["remade"]),
     ("DELETE FROM chain_asset", "asset", &["unknown_chain_asset"]),
 ];

@@ -23,6 +23,7 @@ pub struct Status {
 impl Store {
     /// Reads the status: one round trip.
     pub async fn status(&self) -> Result<Status, StoreError> {
+        let mut connection = self.read().await?;
         let row = sqlx::query(
             "SELECT coalesce((SELECT slot FROM watermark ORDER BY slot LIMIT 1), 0),
                     coalesce((SELECT value FROM counter WHERE name = 'assets'), 0),
@@ -30,8 +31,9 @@ impl Store {
                     (SELECT count(*) FROM _sqlx_migrations WHERE success)",
         )
         .bind(COUNTED_MAX)
-        .fetch_one(&mut *self.read().await?)
+        .fetch_one(&mut *connection)
         .await?;
+        connection.done();
         Ok(Status {
             last_indexed_slot: row.try_get(0)?,
             assets: row.try_get(1)?,

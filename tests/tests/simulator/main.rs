@@ -9,10 +9,14 @@
 
 mod compare;
 mod cores;
+mod cuts;
+mod damage;
 mod delivery;
 mod grove;
 mod history;
 mod layouts;
+mod processes;
+mod proxy;
 mod run;
 mod shrink;
 mod tokens;

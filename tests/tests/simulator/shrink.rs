@@ -10,10 +10,12 @@ use crate::interleaved;
 use crate::run::{at_random, in_order};
 
 /// How often a group is told anew to make it smaller.
-const ATTEMPTS_MAX: u32 = 60;
+const ATTEMPTS_MAX: u32 = 40;
 
 /// Panics with what is known of a failure.
 pub(crate) async fn explain(groups: impl Iterator<Item = Range<u64>>, difference: &str) -> ! {
+    // Before it takes its time.
+    eprintln!("{difference}");
     for seeds in groups {
         let whole = interleaved(seeds.clone());
         if fails(seeds.start, &whole).await.is_none() {

@@ -154,7 +154,7 @@ fn tell_account(json: &str, line: &str) -> Result<Told, String> {
     };
     Ok(match account(&update) {
         Ok(seen) => {
-            let mut told = Told { slot, accounts: seen.into_iter().collect(), ..Told::default() };
+            let mut told = Told { slot, accounts: vec![seen], ..Told::default() };
             if let Some(frame) = frame {
                 told.pack(frame, &data);
             }

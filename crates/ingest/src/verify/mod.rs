@@ -10,7 +10,7 @@ mod tree;
 
 use vitrine_store::{Contradiction, Gap, Snapshot, Store, StoreError, StoredTree};
 
-use crate::normalise::compose;
+use crate::normalise::{compose, unread};
 
 pub use report::{Check, Finding, Report};
 
@@ -105,6 +105,10 @@ impl Run<'_> {
                 for what in stored.differing(compose(&stored.sources).as_ref()) {
                     let place = format!("asset {}: {what}", stored.sources.id);
                     self.found(&Finding { check: Check::Remade, place });
+                }
+                for what in unread(&stored.sources) {
+                    let place = format!("asset {}: {what}", stored.sources.id);
+                    self.found(&Finding { check: Check::Unread, place });
                 }
             }
             self.progress();

@@ -16,7 +16,7 @@ pub(super) fn finding(tree: StoredTree, has_gaps: bool, node: &StoredNode) -> Op
     // The height of those below, counted from the leaves.
     let below = u32::from(depth).checked_sub(node.index.checked_ilog2()? + 1)?;
     let nothing = empty(u8::try_from(below).ok()?)?;
-    let newest = node.left.max(node.right).map(|(seq, _)| seq);
+    let newest = node.left.max(node.right).map(|(moment, _)| moment);
     if newest != Some(node.node.0) {
         return Some(of(Check::Node, "it is not as new as the newest of those below it"));
     }
@@ -114,7 +114,9 @@ mod tests {
         above
             .filter_map(|(&index, &node)| {
                 let [left, right] = [2 * index, 2 * index + 1].map(|below| nodes.get(&below).copied());
-                finding(address(depth), has_gaps, &StoredNode { index, node, left, right })
+                let of = |(seq, hash): (u64, Hash)| ((1, seq), hash);
+                let node = StoredNode { index, node: of(node), left: left.map(of), right: right.map(of) };
+                finding(address(depth), has_gaps, &node)
             })
             .collect()
     }

@@ -110,6 +110,7 @@ impl Store {
         let mut connection = self.read().await?;
         let (head, changes) = read(&mut connection, plan).await?;
         if plan.after.is_some_and(|after| after.origin != head.origin || after.order >= head.horizon) {
+            connection.done();
             return Ok(None);
         }
         let mut members = Members::default();

@@ -1,6 +1,7 @@
 //! Assets as they are stored, page by page.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -57,6 +58,26 @@ enum Cell {
     Flag(bool),
     Number(Option<i64>),
     Bytes(Option<Vec<u8>>),
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => write!(f, "{flag}"),
+            Self::Number(Some(number)) => write!(f, "{number}"),
+            Self::Number(None) | Self::Bytes(None) => f.write_str("null"),
+            Self::Bytes(Some(bytes)) => f.write_str(&shown(bytes)),
+        }
+    }
+}
+
+/// Bytes for a person: a key in base58, a text quoted, all else in hex.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    match (pubkey(bytes), str::from_utf8(bytes)) {
+        (Ok(key), _) => key.to_string(),
+        (_, Ok(text)) => format!("{text:?}"),
+        _ => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
 }
 
 impl Columns {
@@ -118,10 +139,11 @@ impl Columns {
         ]))
     }
 
-    /// The names of those that are not as these facts decide.
-    pub fn differing(&self, facts: &Facts) -> impl Iterator<Item = &'static str> {
+    /// Those that are not as these facts decide: each by its name, with what is stored and what is decided.
+    pub fn differing(&self, facts: &Facts) -> impl Iterator<Item = String> {
         let pairs = self.0.clone().into_iter().zip(Self::of(facts).0);
-        pairs.filter(|(stored, decided)| stored != decided).map(|((name, _), _)| name)
+        let differing = pairs.filter(|(stored, decided)| stored != decided);
+        differing.map(|((name, stored), (_, decided))| format!("{name} is {stored}, and should be {decided}"))
     }
 }
 

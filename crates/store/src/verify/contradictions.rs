@@ -23,6 +23,10 @@ pub enum Contradiction {
     MissingNode,
     /// An asset of a leaf or an account that is not known as one of the chain.
     UnknownChainAsset,
+    /// An asset names a document that is not in the queue: nobody would fetch it.
+    UnqueuedDocument,
+    /// A document or a dead letter is not under the digest of its own.
+    Digest,
     /// A change of a tree that does not say how many are missing in front of it.
     Missing,
     /// An index that Postgres has marked as not valid.
@@ -39,7 +43,7 @@ const BY_KEYS: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapsc
 
 /// Each kind with the statement that returns its places: a text, and the asset or tree that it ends in. `$1` is how many
 /// at most.
-pub(super) const STATEMENTS: [(Contradiction, &str); 9] = [
+pub(super) const STATEMENTS: [(Contradiction, &str); 11] = [
     (
         Contradiction::Total,
         "SELECT format('list %s: total %s, members %s', list_id, total, members), NULL::bytea
@@ -64,7 +68,9 @@ pub(super) const STATEMENTS: [(Contradiction, &str); 9] = [
     ),
     (
         Contradiction::MemberColumns,
-        "SELECT format('list %s, asset', member.list_id), member.asset_id
+        "SELECT format('list %s: slots and version of the member %s, %s, %s, of the asset %s, %s, %s: asset', member.list_id,
+                       member.slot_created, member.slot_updated, member.version,
+                       asset.slot_created, asset.slot_updated, asset.version), member.asset_id
          FROM list_member AS member JOIN asset ON asset.asset_id = member.asset_id
          WHERE (member.slot_created, member.slot_updated, member.version)
                IS DISTINCT FROM (asset.slot_created, asset.slot_updated, asset.version) LIMIT $1",
@@ -82,7 +88,7 @@ pub(super) const STATEMENTS: [(Contradiction, &str); 9] = [
          FROM tree_change AS change LEFT JOIN tree ON tree.tree = change.tree
               LEFT JOIN tree_node AS node
               ON node.tree = change.tree AND node.node_index = (1::bigint << tree.depth::int) + change.leaf_index
-         WHERE node.seq IS NULL OR node.seq < change.seq LIMIT $1",
+         WHERE node.seq IS NULL OR (node.slot, node.seq) < (change.slot, change.seq) LIMIT $1",
     ),
     (
         Contradiction::UnknownChainAsset,
@@ -91,6 +97,20 @@ pub(super) const STATEMENTS: [(Contradiction, &str); 9] = [
                UNION ALL SELECT asset_id FROM leaf_event
                UNION ALL SELECT asset_id FROM account WHERE asset_id IS NOT NULL AND kind NOT IN (0, 1)) AS seen
          WHERE NOT EXISTS (SELECT FROM chain_asset WHERE chain_asset.asset_id = seen.asset_id) LIMIT $1",
+    ),
+    (
+        Contradiction::UnqueuedDocument,
+        "SELECT format('%s, named by asset', json_uri), asset_id FROM chain_asset
+         WHERE json_uri IS NOT NULL
+           AND NOT EXISTS (SELECT FROM document WHERE digest = sha256(convert_to(json_uri, 'UTF8'))) LIMIT $1",
+    ),
+    (
+        Contradiction::Digest,
+        "SELECT format('%s: %s, and should be %s', place, encode(digest, 'hex'), encode(own, 'hex')), NULL::bytea
+         FROM (SELECT 'document ' || uri AS place, digest, sha256(convert_to(uri, 'UTF8')) AS own FROM document
+               UNION ALL SELECT 'dead letter of slot ' || slot, digest, sha256(convert_to(input, 'UTF8')) FROM dead_letter)
+              AS hashed
+         WHERE digest <> own LIMIT $1",
     ),
     (
         Contradiction::Missing,
@@ -118,6 +138,8 @@ impl Contradiction {
             Self::Counter => "counter",
             Self::MissingNode => "missing_node",
             Self::UnknownChainAsset => "unknown_chain_asset",
+            Self::UnqueuedDocument => "unqueued_document",
+            Self::Digest => "digest",
             Self::Missing => "missing",
             Self::Index => "index",
         }
