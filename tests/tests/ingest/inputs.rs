@@ -1,12 +1,13 @@
 //! Every form that an input may come in, and what becomes of inputs that are none.
 
 use std::io::Write;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use vitrine_model::Pubkey;
 use vitrine_tests::assets::pubkey;
 
-use super::{Done, World, account, mint};
+use super::{Done, World, account, count, mint};
 
 fn gzip(text: &str) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -56,6 +57,28 @@ async fn each_form_is_read_from_a_file_and_from_stdin() {
     Done::of(all.output_with(text(11).as_bytes())).says(0, &["120 lines", "40 created"]);
     assert_eq!(world.count("SELECT count(*) FROM asset").await, 40 * 11);
     world.check().await;
+}
+
+/// Whoever writes a line to a pipe and then nothing for an hour sees it written.
+#[tokio::test]
+async fn a_line_is_not_kept_back_for_the_next_one() {
+    let world = World::new().await;
+    let mut connection = world.database.connect().await;
+    let mut child = world.command(&["-"]).piped();
+    let mut stdin = child.stdin.take().unwrap();
+    for number in 1..=3 {
+        // The beginning of the next line is no reason to wait either.
+        let line = format!("{}\n{{\"account\"", mint(pubkey(number), 5));
+        let line = if number == 1 { &line } else { line.strip_prefix("{\"account\"").unwrap() };
+        stdin.write_all(line.as_bytes()).unwrap();
+        while count(&mut connection, "SELECT count(*) FROM asset").await < number {
+            assert!(child.try_wait().unwrap().is_none(), "it goes on");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    stdin.write_all(b":{}}\n").unwrap();
+    drop(stdin);
+    Done::of(child.wait_with_output().unwrap()).says(0, &["4 lines", "3 created", "1 rejected"]);
 }
 
 #[tokio::test]
@@ -190,7 +213,7 @@ async fn memory_does_not_grow_with_what_is_packed_in_lines() {
     let end = std::time::Instant::now() + 10 * vitrine_tests::server::PATIENCE;
     while world.count("SELECT count(*) FROM account WHERE kind IN (2, 3)").await < LARGE + 1 {
         assert!(std::time::Instant::now() < end, "they are not all in");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let peak = peak(child.id());
     drop(stdin);
