@@ -313,6 +313,9 @@ async fn what_an_ingest_walks_over_is_read_by_index() {
     ] {
         sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
     }
+    let assets: Vec<String> =
+        (100..200).map(|number| format!("pg_temp.address('asset', {number})")).collect();
+    let assets = format!("ARRAY[{}]", assets.join(", "));
     let changes = format!(
         "ARRAY[{}], ARRAY[{}], ARRAY[{}]",
         ["pg_temp.address('tree', 0)"; 100].join(", "),
@@ -321,6 +324,7 @@ async fn what_an_ingest_walks_over_is_read_by_index() {
     );
     let expected = [
         ("remake_ids", "''::bytea, 100".to_owned(), vec!["chain_asset_pkey"], 100),
+        ("sources_lock", format!("{assets}, {assets}"), vec!["chain_asset_pkey", "document_pkey"], 100),
         // A page of 100, of which 21 fit the bytes.
         (
             "dead_letters",
