@@ -76,7 +76,7 @@ fn arguments(name: &str, skip: u64) -> String {
                 (0..1_000).map(|number| format!("pg_temp.address('leaf', {number})")).collect();
             format!("ARRAY[{}]", ids.join(", "))
         }
-        "changes" => format!("0, {}, -1, {LIMIT}, 20000", hex(pubkey(0))),
+        "changes" => format!("0, {}, -1, {LIMIT}, 20000, 9223372036854775807", hex(pubkey(0))),
         _ if name.starts_with("signatures_by_asset") => {
             format!("-1, 9223372036854775807, {page}, {}", of("leaf"))
         }
@@ -199,7 +199,11 @@ async fn sources_are_read_by_index() {
     let sharers = "ARRAY[1, 2], ARRAY[pg_temp.address('collection', 0), pg_temp.address('collection', 1)],
                    ARRAY[pg_temp.address('member', 2), ''::bytea], 1000"
         .to_owned();
+    let chain_assets = "INSERT INTO chain_asset (asset_id, single, json_uri)
+                        SELECT pg_temp.address('leaf', n), true, n::text FROM generate_series(0, 2000) AS n";
+    sqlx::raw_sql(chain_assets).execute(&mut connection).await.unwrap();
     let expected = [
+        ("sources_lock", format!("{0}, {0}", ids("leaf")), vec!["chain_asset_pkey", "document_pkey"], 100),
         // Each with its collection.
         ("sources_accounts", ids("master mint"), vec!["account_asset", "account_pkey"], 200),
         ("sources_holders", ids("mint"), vec!["account_holder"], 100),
@@ -211,8 +215,8 @@ async fn sources_are_read_by_index() {
         ("due_take", "100".to_owned(), vec!["remake_due_pkey"], 100),
         ("due_sharers", sharers, vec!["account_core_collection", "tree_change_inherits"], 2_002),
     ];
-    let statements: Vec<_> =
-        source_statements().into_iter().filter(|(name, _)| name.starts_with("sources_")).collect();
+    let is_source = |name: &str| name.starts_with("sources_") || name.starts_with("due_");
+    let statements: Vec<_> = source_statements().into_iter().filter(|(name, _)| is_source(name)).collect();
     assert_eq!(statements.len(), expected.len());
     for ((name, sql), (of, arguments, indexes, most)) in statements.into_iter().zip(expected) {
         assert_eq!(name, of);

@@ -31,7 +31,7 @@ use run::{at_random, in_order};
 use vitrine_tests::Database;
 
 /// Histories that are compared at once: their addresses are their own.
-const ROUND: u64 = 50;
+const ROUND: u64 = 100;
 
 /// Histories that are told together, one beside the other.
 const TOGETHER: u64 = 5;
