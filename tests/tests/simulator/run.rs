@@ -97,12 +97,10 @@ pub(crate) async fn at_random(database: &Database, seed: u64, history: &[Told]) 
             cut(database).await;
             store.close().await;
             store = database.store();
-            // What comes last has to see all that was told.
-            let latest = if works.is_empty() { 0 } else { works.len() - 1 };
-            works.insert(
-                if matches!(work, Work::Tell(_)) { random.random_range(0..=latest) } else { 0 },
-                work,
-            );
+            // The two that come last have to see all that was told.
+            let latest = works.len().saturating_sub(2);
+            let later = if matches!(work, Work::Tell(_)) { random.random_range(0..=latest) } else { 0 };
+            works.insert(later, work);
         }
     }
     // One whose connections nobody has cut.
