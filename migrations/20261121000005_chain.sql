@@ -46,7 +46,10 @@ CREATE TABLE IF NOT EXISTS account (
     -- Of an asset of MPL Core: the collection that it is in. Null for all others.
     core_collection        bytea CHECK (octet_length(core_collection) = 32),
     -- Of a collection of MPL Core: who may change it and its members. Null for all others.
-    core_authority         bytea CHECK (octet_length(core_authority) = 32)
+    core_authority         bytea CHECK (octet_length(core_authority) = 32),
+    -- Of a collection of MPL Core: the share of its royalties, in hundredths of a percent, for those who inherit it. Null for
+    -- all others, and for one without.
+    core_royalty           integer CHECK (core_royalty BETWEEN 0 AND 65535)
 );
 
 -- Serves: the members of a collection of MPL Core (each is an asset of its own address), which are made anew when its

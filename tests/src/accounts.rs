@@ -84,8 +84,8 @@ pub struct Metadata {
 }
 
 impl AccountAt {
-    /// What is stored of it: nothing of an account that no asset has a use for.
-    pub fn told(&self) -> Result<Option<AccountSeen>, Reason> {
+    /// What is stored of it, if it can be decoded.
+    pub fn told(&self) -> Result<AccountSeen, Reason> {
         let closed = self.data.is_none();
         account(&AccountUpdate {
             address: self.address,
@@ -99,7 +99,7 @@ impl AccountAt {
 
     /// What is stored of an account of an asset.
     pub fn seen(&self) -> AccountSeen {
-        self.told().unwrap().unwrap()
+        self.told().unwrap()
     }
 
     /// As a line of `vitrine ingest`.

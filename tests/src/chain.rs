@@ -193,7 +193,7 @@ async fn write_tree(connection: &mut PgConnection, tree: &Tree) {
         nodes.get_mut(&1).unwrap().1[0] ^= 1;
     }
     for (node, (seq, hash)) in nodes {
-        sqlx::query("INSERT INTO tree_node (tree, node_index, seq, hash) VALUES ($1, $2, $3, $4)")
+        sqlx::query("INSERT INTO tree_node (tree, node_index, slot, seq, hash) VALUES ($1, $2, 1, $3, $4)")
             .bind(id)
             .bind(whole(node))
             .bind(whole(seq))

@@ -24,6 +24,8 @@ pub enum Act {
     Answer(String),
     /// Answers this, with this status.
     Status(u16, String),
+    /// Answers this, and sends these answers that nobody asked for right behind it.
+    Unasked(String, Vec<String>),
     /// Answers this as soon as [`Node::release`] lets one go.
     Hold(String),
     /// Sends these bytes, whatever they are, and closes the connection.
@@ -160,6 +162,10 @@ async fn perform(act: Act, stream: &mut TcpStream, ahead: &mut Vec<u8>, state: &
     match act {
         Act::Answer(text) => send(stream, 200, &text).await,
         Act::Status(status, text) => send(stream, status, &text).await,
+        Act::Unasked(text, more) => {
+            let all = [vec![text], more].concat().iter().map(|text| whole(200, text)).collect::<String>();
+            stream.write_all(all.as_bytes()).await.is_ok()
+        }
         Act::Hold(text) => {
             let released = tokio::select! {
                 permit = state.releases.acquire() => { permit.unwrap().forget(); true }
@@ -223,11 +229,13 @@ async fn gone(stream: &mut TcpStream, ahead: &mut Vec<u8>) {
 }
 
 async fn send(stream: &mut TcpStream, status: u16, text: &str) -> bool {
-    let head = format!(
-        "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        text.len()
-    );
-    stream.write_all([head.as_bytes(), text.as_bytes()].concat().as_slice()).await.is_ok()
+    stream.write_all(whole(status, text).as_bytes()).await.is_ok()
+}
+
+/// An answer of HTTP with its length.
+fn whole(status: u16, text: &str) -> String {
+    let length = text.len();
+    format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{text}")
 }
 
 async fn begin_chunks(stream: &mut TcpStream, text: &str) -> bool {

@@ -36,7 +36,13 @@ INSERT INTO tree_change (tree, seq, leaf_index, slot, signature, asset_id)
 SELECT pg_temp.address('tree', 0), n, CASE WHEN n % 2 = 0 THEN 0 ELSE n / 2 END, 1,
        pg_temp.address('tx', n) || pg_temp.address('tx', n), pg_temp.address('leaf', CASE WHEN n % 2 = 0 THEN 0 ELSE n / 2 END)
 FROM generate_series(1, 6000) AS n;
-INSERT INTO tree_node (tree, node_index, seq, hash) SELECT pg_temp.address('tree', 0), n, 1, pg_temp.address('node', n) FROM generate_series(1, 20000) AS n;
+-- A collection of MPL Core with 5,000 members, and 5,000 collections with one.
+INSERT INTO account (address, kind, asset_id, slot, write_version, closed, core_collection)
+SELECT pg_temp.address('member', n), 5, pg_temp.address('member', n), 1, 0, false,
+       pg_temp.address('collection', CASE WHEN n % 2 = 0 THEN 0 ELSE n END)
+FROM generate_series(1, 10000) AS n;
+INSERT INTO remake_due (source) SELECT pg_temp.address('collection', n) FROM generate_series(1, 20000) AS n;
+INSERT INTO tree_node (tree, node_index, slot, seq, hash) SELECT pg_temp.address('tree', 0), n, 1, 1, pg_temp.address('node', n) FROM generate_series(1, 20000) AS n;
 ";
 
 async fn seed(database: &Database, connection: &mut PgConnection) {
@@ -70,7 +76,7 @@ fn arguments(name: &str, skip: u64) -> String {
                 (0..1_000).map(|number| format!("pg_temp.address('leaf', {number})")).collect();
             format!("ARRAY[{}]", ids.join(", "))
         }
-        "changes" => format!("0, {}, -1, {LIMIT}, 20000", hex(pubkey(0))),
+        "changes" => format!("0, {}, -1, {LIMIT}, 20000, 9223372036854775807", hex(pubkey(0))),
         _ if name.starts_with("signatures_by_asset") => {
             format!("-1, 9223372036854775807, {page}, {}", of("leaf"))
         }
@@ -175,7 +181,13 @@ async fn sources_are_read_by_index() {
     seed(&database, &mut connection).await;
     let documents = "INSERT INTO document (digest, uri, host, body)
                      SELECT sha256(convert_to(n::text, 'UTF8')), n::text, '', '{}' FROM generate_series(1, 20000) AS n";
-    let as_writers = [documents, "VACUUM (ANALYZE) document", "VACUUM (ANALYZE) leaf_event", WRITE_SESSION];
+    let as_writers = [
+        documents,
+        "VACUUM (ANALYZE) document",
+        "VACUUM (ANALYZE) leaf_event",
+        "VACUUM (ANALYZE) remake_due",
+        WRITE_SESSION,
+    ];
     for statement in as_writers {
         sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
     }
@@ -184,16 +196,27 @@ async fn sources_are_read_by_index() {
             (100..200).map(|number| format!("pg_temp.address('{what}', {number})")).collect();
         format!("ARRAY[{}]", ids.join(", "))
     };
+    let sharers = "ARRAY[1, 2], ARRAY[pg_temp.address('collection', 0), pg_temp.address('collection', 1)],
+                   ARRAY[pg_temp.address('member', 2), ''::bytea], 1000"
+        .to_owned();
+    let chain_assets = "INSERT INTO chain_asset (asset_id, single, json_uri)
+                        SELECT pg_temp.address('leaf', n), true, n::text FROM generate_series(0, 2000) AS n";
+    sqlx::raw_sql(chain_assets).execute(&mut connection).await.unwrap();
     let expected = [
+        ("sources_lock", format!("{0}, {0}", ids("leaf")), vec!["chain_asset_pkey", "document_pkey"], 100),
         // Each with its collection.
         ("sources_accounts", ids("master mint"), vec!["account_asset", "account_pkey"], 200),
         ("sources_holders", ids("mint"), vec!["account_holder"], 100),
-        ("sources_changes", ids("leaf"), vec!["tree_change_asset"], 300),
+        ("sources_changes", ids("leaf"), vec!["tree_change_asset", "account_pkey"], 300),
         ("sources_events", ids("leaf"), vec!["leaf_event_pkey"], 0),
         // Three are asked for, and two are there.
         ("sources_documents", "ARRAY['7', '8', 'x']".to_owned(), vec!["document_pkey"], 3),
+        ("due_add", ids("collection"), vec!["account_core_collection", "tree_change_inherits"], 100),
+        ("due_take", "100".to_owned(), vec!["remake_due_pkey"], 100),
+        ("due_sharers", sharers, vec!["account_core_collection", "tree_change_inherits"], 2_002),
     ];
-    let statements = source_statements();
+    let is_source = |name: &str| name.starts_with("sources_") || name.starts_with("due_");
+    let statements: Vec<_> = source_statements().into_iter().filter(|(name, _)| is_source(name)).collect();
     assert_eq!(statements.len(), expected.len());
     for ((name, sql), (of, arguments, indexes, most)) in statements.into_iter().zip(expected) {
         assert_eq!(name, of);
@@ -204,6 +227,57 @@ async fn sources_are_read_by_index() {
             }
             let scanned = node["Node Type"] == "Seq Scan";
             assert!(!scanned && rows(node) <= most, "{name} reads {} rows: {plan:#}", rows(node));
+        }
+    }
+}
+
+/// What an ingest reads and notes beside what assets are made of: by index, and no more than it asks for.
+#[tokio::test]
+async fn what_an_ingest_walks_over_is_read_by_index() {
+    let database = Database::new().await;
+    let mut connection = database.connect().await;
+    seed(&database, &mut connection).await;
+    let others = "INSERT INTO chain_asset (asset_id, single) SELECT pg_temp.address('asset', n), true FROM generate_series(1, 20000) AS n;
+                  INSERT INTO dead_letter SELECT pg_temp.address('letter', n), 1, 'account', '', '', repeat('x', 500), now(), 1
+                  FROM generate_series(1, 20000) AS n;
+                  UPDATE tree_change SET missing = 1 WHERE seq % 5 = 0";
+    sqlx::raw_sql(others).execute(&mut connection).await.unwrap();
+    for statement in [
+        "VACUUM (ANALYZE) chain_asset",
+        "VACUUM (ANALYZE) dead_letter",
+        "VACUUM (ANALYZE) tree_change",
+        WRITE_SESSION,
+    ] {
+        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+    }
+    let changes = format!(
+        "ARRAY[{}], ARRAY[{}], ARRAY[{}]",
+        ["pg_temp.address('tree', 0)"; 100].join(", "),
+        ["1"; 100].join(", "),
+        (2_000..2_100).map(|seq| seq.to_string()).collect::<Vec<_>>().join(", "),
+    );
+    let expected = [
+        ("remake_ids", "''::bytea, 100".to_owned(), vec!["chain_asset_pkey"], 100),
+        // A page of 100, of which 21 fit the bytes.
+        (
+            "dead_letters",
+            "to_timestamp(0), ''::bytea, 100, 10001".to_owned(),
+            vec!["dead_letter_first_seen", "dead_letter_pkey"],
+            100,
+        ),
+        // Each with the one behind it, and those in front of these.
+        ("gaps_note", changes, vec!["tree_change_pkey"], 200),
+        ("gaps_totals", "1000".to_owned(), vec!["tree_change_missing"], 1_000),
+    ];
+    for (of, arguments, indexes, most) in expected {
+        let (name, sql) = source_statements().into_iter().find(|(name, _)| name == of).unwrap();
+        let plan = explain(&mut connection, sql, &arguments).await;
+        for node in nodes(&plan) {
+            if let Some(index) = node.get("Index Name").and_then(Value::as_str) {
+                assert!(indexes.contains(&index), "{name}: {plan:#}");
+                assert!(rows(node) <= most, "{name} reads {} rows: {plan:#}", rows(node));
+            }
+            assert!(node["Node Type"] != "Seq Scan", "{name}: {plan:#}");
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The clients of DAS, unmodified, against a server on the shipped sample: Node runs `tests/clients`, Cargo
 //! `tests/clients/rust`.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

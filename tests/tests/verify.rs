@@ -12,7 +12,7 @@ use vitrine_ingest::normalise::compose;
 use vitrine_ingest::verify::{Check, Event, Report, verify};
 use vitrine_model::merkle::{Hash, empty, parent};
 use vitrine_model::{Pubkey, Slot};
-use vitrine_store::{ChainBatch, Store, TreeChange, verify_statements};
+use vitrine_store::{ChainBatch, GapTotals, Store, TreeChange, verify_statements};
 use vitrine_tests::assets::{self, pubkey};
 use vitrine_tests::explain::{explain, hex, nodes, rows};
 use vitrine_tests::{AssetSpec, Database, Vitrine};
@@ -66,6 +66,7 @@ fn changes(leaves: &[u64]) -> Vec<TreeChange> {
             asset_id: asset,
             instruction: asset.map(|_| "MintV1".to_owned()),
             event: asset.map(|_| minted().to_string()),
+            inherits: None,
             path,
         });
     }
@@ -107,7 +108,7 @@ async fn check(store: &Store) -> (Report, Vec<String>) {
 }
 
 /// A statement that damages the database, a word that names the place, and the checks that have to find it.
-const DAMAGES: [(&str, &str, &[&str]); 21] = [
+const DAMAGES: [(&str, &str, &[&str]); 23] = [
     ("UPDATE asset_list SET total = total + 1 WHERE list_id = 1", "list 1:", &["total"]),
     (
         "DELETE FROM list_member WHERE (list_id, asset_id) = (SELECT list_id, asset_id FROM list_member LIMIT 1)",
@@ -148,6 +149,7 @@ const DAMAGES: [(&str, &str, &[&str]); 21] = [
     ),
     ("UPDATE tree_node SET hash = sha256(hash) WHERE node_index = 5", "node 2:", &["node"]),
     ("UPDATE tree_node SET seq = seq - 1 WHERE node_index = 2", "node 2:", &["node"]),
+    ("UPDATE tree_change SET missing = 3 WHERE seq = 4", "missing 0, said 3", &["missing"]),
     ("DELETE FROM tree_node WHERE node_index = 8", "leaf 0", &["missing_node", "node"]),
     (
         "UPDATE tree_change SET event = replace(event, 'A leaf', 'Another') WHERE seq = 2",
@@ -159,6 +161,7 @@ const DAMAGES: [(&str, &str, &[&str]); 21] = [
         "slot_updated",
         &["remade", "member_columns"],
     ),
+    ("UPDATE tree_change SET event = '{' WHERE seq = 2", "change 2 of the tree", &["remade", "unread"]),
     ("UPDATE chain_asset SET version = NULL, json_uri = NULL", "json_uri", &["remade"]),
     ("DELETE FROM chain_asset", "asset", &["unknown_chain_asset"]),
 ];
@@ -214,15 +217,44 @@ async fn changes_that_were_never_seen_are_warnings() {
     .await;
     let (report, lines) = check(&store).await;
     assert_eq!((report.faults(), report.found.get(&Check::Gap)), (0, Some(&1)), "{lines:#?}");
+    assert_eq!(report.missing, (1, 1));
     assert!(report.found[&Check::UnprovenNode] > 0, "{lines:#?}");
     assert!(lines.contains(&format!("gap: tree {TREE}: change 2")), "{lines:#?}");
     let output = Vitrine::new(&["verify"]).on(&database).output();
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(
-        text.contains("warning: changes of a tree were not seen") && text.ends_with("nothing is wrong\n"),
+        text.contains("warning: changes of a tree were not seen")
+            && text.ends_with("\n1 changes of 1 trees were not seen\nnothing is wrong\n"),
         "{text}"
     );
+}
+
+/// However many there are, and in whatever order the changes came: each is counted, and the first hundred are named.
+#[tokio::test]
+async fn gaps_are_counted_whole() {
+    let database = Database::new().await;
+    let store = database.store();
+    // Each second change, from the last one on, in batches of one. The first of them follows the tree's making.
+    let all = changes(&[0, 5].repeat(120));
+    let seen: Vec<TreeChange> = all.into_iter().filter(|change| !change.seq.is_multiple_of(2)).collect();
+    assert_eq!(seen.len(), 120);
+    for change in seen.iter().rev() {
+        write_tree(&store, vec![change.clone()]).await;
+    }
+    let totals = GapTotals { trees: 1, places: 119, changes: 119 };
+    assert_eq!(store.gap_totals().await.unwrap(), totals);
+    let (report, lines) = check(&store).await;
+    assert_eq!((report.faults(), report.missing), (0, (119, 1)), "{lines:#?}");
+    assert_eq!(report.found[&Check::Gap], 101);
+    let last = format!("gap: tree {TREE}: and 19 more changes in 19 more gaps");
+    assert!(lines.contains(&last), "{lines:#?}");
+    // What comes twice changes nothing, and what closes them leaves none.
+    write_tree(&store, seen).await;
+    assert_eq!(store.gap_totals().await.unwrap(), totals);
+    write_tree(&store, changes(&[0, 5].repeat(120))).await;
+    assert_eq!(store.gap_totals().await.unwrap(), GapTotals::default());
+    store.close().await;
 }
 
 #[tokio::test]

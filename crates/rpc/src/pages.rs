@@ -69,6 +69,8 @@ pub(crate) async fn status(State(app): State<Arc<App>>) -> Response {
     let (connections, idle) = app.store.read_connections();
     let index = tokio::time::timeout(PATIENCE, app.store.status()).await;
     let index = index.ok().and_then(Result::ok);
+    let gaps = tokio::time::timeout(PATIENCE, app.store.gap_totals()).await;
+    let gaps = gaps.ok().and_then(Result::ok);
     let body = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": app.started.elapsed().as_secs(),
@@ -80,6 +82,8 @@ pub(crate) async fn status(State(app): State<Arc<App>>) -> Response {
         // No live source states the chain's head yet: the lag behind it is not known.
         "lag_slots": null,
         "assets": index.map(|index| index.assets),
+        "dead_letters": index.map(|index| index.dead_letters),
+        "gaps": gaps.map(|gaps| json!({ "trees": gaps.trees, "places": gaps.places, "changes": gaps.changes })),
         "migrations": index.map(|index| index.migrations),
     });
     error::json_response(StatusCode::OK, body.to_string().into())

@@ -62,17 +62,22 @@ pub struct AccountSeen {
     pub slot: Slot,
     /// Orders updates of one slot.
     pub write_version: u64,
-    /// What it is; [`AccountKind::Unknown`] for one that was closed.
+    /// What it is; [`AccountKind::Unknown`] for one that was closed, and for one of another program.
     pub kind: AccountKind,
     /// The asset that it is a part of, where the account says so.
     pub asset_id: Option<Pubkey>,
-    /// What it holds; none for one that was closed.
+    /// What it holds.
     pub content: AccountContent,
     /// Addresses of accounts of the same asset that do not name it themselves: a mint's editions.
     pub tells_of: Vec<Pubkey>,
 }
 
 impl AccountSeen {
+    /// Whether nothing of an asset is in it any more.
+    pub(crate) fn ends(&self) -> bool {
+        matches!(self.content, AccountContent::Closed | AccountContent::Foreign)
+    }
+
     /// The collection of MPL Core that it is a member of.
     pub(crate) fn collection(&self) -> Option<Pubkey> {
         match self.content {
@@ -81,11 +86,13 @@ impl AccountSeen {
         }
     }
 
-    /// Who may change the collection of MPL Core that it is.
-    pub(crate) fn authority(&self) -> Option<Pubkey> {
+    /// What the collection of MPL Core that it is lends to others: its authority, and the share of its royalties.
+    pub(crate) fn lends(&self) -> (Option<Pubkey>, Option<u16>) {
         match self.content {
-            AccountContent::Data { tie: Some(CoreTie::Collection { authority }), .. } => Some(authority),
-            _ => None,
+            AccountContent::Data { tie: Some(CoreTie::Collection { authority, basis_points }), .. } => {
+                (Some(authority), basis_points)
+            }
+            _ => (None, None),
         }
     }
 }
@@ -95,6 +102,9 @@ impl AccountSeen {
 pub enum AccountContent {
     /// Nothing: it was closed.
     Closed,
+    /// What no asset is made of: it belongs to another program, or is of a kind that nobody keeps. What was known of the
+    /// account ended there, as if it had been closed; where nothing was known, nothing is kept.
+    Foreign,
     /// A token account's members.
     Token(TokenAccount),
     /// Bytes, of all other kinds.
@@ -110,8 +120,9 @@ pub enum AccountContent {
     },
 }
 
-/// What ties an asset of MPL Core to its collection: the authority of the collection is the asset's. An asset is made
-/// anew when the authority that its collection's account names becomes another one, or is seen for the first time.
+/// What ties an asset to its collection of MPL Core: the authority of the collection is the asset's, and its royalties are those of
+/// leaves that say so ([`TreeChange::inherits`]). Assets are made anew when what the collection's account names of these
+/// becomes another, or is seen for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CoreTie {
     /// An asset that is in a collection.
@@ -123,6 +134,8 @@ pub enum CoreTie {
     Collection {
         /// Who may change it and its members.
         authority: Pubkey,
+        /// The share of its royalties in hundredths of a percent; none without.
+        basis_points: Option<u16>,
     },
 }
 
@@ -179,7 +192,8 @@ pub struct AssetSources {
     pub holder: Option<Holder>,
     /// Who may change the collection of MPL Core that its account is tied to ([`CoreTie`]); none where that was not seen.
     pub collection_authority: Option<Pubkey>,
-    /// The changes of its leaf that are understood, in the order of `seq`.
+    /// The changes of its leaf that are understood, in the order of `slot` and `seq`. A tree that was closed and made again
+    /// counts from 0 anew: those of its earlier lives come first.
     pub leaf: Vec<LeafChange>,
     /// Its events that changed no tree, in the order of slot, signature and position.
     pub events: Vec<LeafEvent>,
@@ -229,6 +243,9 @@ pub struct LeafChange {
     pub instruction: String,
     /// What it did, as JSON.
     pub event: String,
+    /// The share of royalties, in hundredths of a percent, that the collection has of which it says that the asset inherits
+    /// it; none where it says nothing of that, or the collection was not seen.
+    pub inherited: Option<u16>,
 }
 
 /// An event of a compressed asset that changed no tree.
@@ -287,6 +304,8 @@ pub struct TreeChange {
     pub instruction: Option<String>,
     /// What it did to the asset, as JSON; none where nobody understood it.
     pub event: Option<String>,
+    /// The collection of MPL Core whose royalties it says that the asset has.
+    pub inherits: Option<Pubkey>,
     /// The hashes from the leaf to the root: one more than the tree is deep.
     pub path: Vec<[u8; 32]>,
 }

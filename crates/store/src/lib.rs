@@ -46,12 +46,12 @@ pub use read::signatures::{LeafSignature, Signatures};
 pub use read::token_accounts::{TokenAccountRow, TokenAccounts};
 pub use search::{Conditions, Filter, Holdings, SearchPlan, SlotRange};
 pub use settings::{CacheSettings, DatabaseSettings};
-pub use status::Status;
+pub use status::{COUNTED_MAX, Status};
 pub use verify::statements as verify_statements;
 pub use verify::{
     Columns, Contradiction, Gap, Snapshot, StoredAsset, StoredChainAsset, StoredNode, StoredTree,
 };
 pub use write::{
-    AssetChange, ChainWritten, DueDocument, Kept, StoredLetter, Written, document_statements, host_of,
-    source_statements,
+    AssetChange, ChainWritten, DueDocument, GapTotals, Kept, StoredLetter, Written, document_statements,
+    host_of, source_statements,
 };

@@ -83,7 +83,7 @@ async fn what_verify_finds_a_remake_mends() {
         "UPDATE asset SET body = convert_to(replace(convert_from(body, 'UTF8'), 'V1_NFT', 'V2_NFT'), 'UTF8')
          WHERE asset_id = (SELECT asset_id FROM asset WHERE asset_id > $1 AND owner IS NOT NULL ORDER BY asset_id LIMIT 1)",
         "UPDATE asset SET body = substring(body FROM 2) WHERE asset_id = $1",
-        "UPDATE asset SET owner = $1 WHERE asset_id = (SELECT max(asset_id) FROM asset WHERE asset_id < $1)",
+        "UPDATE asset SET owner = $1 WHERE asset_id = (SELECT asset_id FROM asset WHERE asset_id < $1 ORDER BY asset_id DESC LIMIT 1)",
     ] {
         let damaged = damage(statement).execute(&mut connection).await.unwrap().rows_affected();
         assert_eq!(damaged, 1, "{statement}");

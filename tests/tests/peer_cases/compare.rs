@@ -16,6 +16,9 @@ const EXTRA: [(&str, Allowed); 7] = [
     ("errors", |value| *value == Value::Array(Vec::new())),
 ];
 
+/// How the text of a difference begins that is a member too many.
+const NOT_EXPECTED: &str = "not expected";
+
 /// How an answer is compared.
 pub(crate) struct Comparison {
     /// Arrays whose order says nothing.
@@ -30,6 +33,13 @@ pub(crate) struct Difference {
     /// As `$.items[0].id`.
     pub(crate) path: String,
     pub(crate) text: String,
+}
+
+impl Difference {
+    /// Whether our answer has a member that is not expected at all.
+    pub(crate) fn is_extra(&self) -> bool {
+        self.text.starts_with(NOT_EXPECTED)
+    }
 }
 
 impl Comparison {
@@ -55,7 +65,7 @@ impl Comparison {
                     if !may && !self.subset {
                         found.push(difference(
                             &format!("{path}.{name}"),
-                            format!("not expected, got {value}"),
+                            format!("{NOT_EXPECTED}, got {value}"),
                         ));
                     }
                 }

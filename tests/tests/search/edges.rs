@@ -193,6 +193,29 @@ async fn a_uri_that_many_share_is_found_all_the_same() {
         page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect();
     let last: Vec<String> = (10_047..10_050).rev().map(|number| pubkey(number * 2 + 1).to_string()).collect();
     assert_eq!((ids, &page["grand_total"]), (last.iter().map(String::as_str).collect(), &json!(10_050)));
+    // Slots in which few were created lead to them, of a list and of all; slots of too many lead to nothing.
+    let owner = pubkey(1_000_000).to_string();
+    for of in [json!({}), json!({ "ownerAddress": owner })] {
+        for (after, before, total) in [(10, 14, 3), (20, 21, 0), (1, 20_000, 10_048)] {
+            for sort in ["id", "created", "updated"] {
+                let mut params = of.clone();
+                params["createdAt"] = json!({ "after": after, "before": before });
+                params["sortBy"] = json!({ "sortBy": sort });
+                params["limit"] = json!(2);
+                params["options"] = json!({ "showGrandTotal": true });
+                let page = server.client().result(&key, "searchAssets", params.clone()).await;
+                assert_eq!(
+                    (&page["grand_total"], &page["total"]),
+                    (&json!(total), &json!(total.min(2))),
+                    "{params}"
+                );
+                params.as_object_mut().unwrap().remove("options");
+                params["page"] = json!(2);
+                let page = server.client().result(&key, "searchAssets", params.clone()).await;
+                assert_eq!(page["total"], (total - 2).clamp(0, 2), "{params}");
+            }
+        }
+    }
     let mut connection = database.connect().await;
     let row =
         sqlx::query("SELECT count(*) FROM asset WHERE NOT listed").fetch_one(&mut connection).await.unwrap();

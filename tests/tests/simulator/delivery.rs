@@ -55,7 +55,7 @@ impl Told {
     fn add_to(&self, batch: &mut Batch) {
         match self {
             Self::Account(account) => match account.told() {
-                Ok(seen) => batch.chain.accounts.extend(seen),
+                Ok(seen) => batch.chain.accounts.push(seen),
                 Err(reason) => batch.chain.dead_letters.push(self.letter(reason.to_string())),
             },
             Self::Transaction(tx) => {

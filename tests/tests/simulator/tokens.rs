@@ -124,10 +124,12 @@ impl Maker {
         let empty = TokenAccount { amount: 0, ..account };
         let data = self.random.random::<bool>().then(|| empty.data());
         if data.is_none() && self.random.random_ratio(1, 4) {
-            // Somebody else's program has the address now.
+            // Somebody else's program had the address for a while. (If that came last, it would count only where something
+            // of the account came before: decision 15.)
             self.tell_holder(at);
             let other = self.people[0].to_string();
-            return self.account(old, &other, Some(vec![3; 40]));
+            self.account(old, &other, Some(vec![3; 40]));
+            return self.account(old, Mint::PROGRAM, None);
         }
         // Both are written in the transaction, in either order; the old one may be closed with it.
         if self.random.random() {

@@ -57,6 +57,45 @@ async fn long_results_come_whole_over_both_versions_of_http() {
     assert_eq!(reply.json()[0]["error"]["message"], "Response too large, lower the limit");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_result_of_any_length_takes_little_memory() {
+    const BYTES: usize = 50_000_000;
+    let text = answer(&result(BYTES));
+    let length = text.len() + r#""x""#.len() - "1".len();
+    let node = Node::start(move |_| Act::Chunks(text.clone(), 1_000_003)).await;
+    // With a key in the URL every piece is looked through for it.
+    let url = format!("http://{}/?api-key=0123456789abcdef", node.address);
+    let world = World::at(&url, &[]).await;
+    world.serves_assets().await;
+    let before = peak_bytes(world.server.pid());
+    for encoding in ["identity", "zstd"] {
+        let mut reply = reqwest::Client::new()
+            .post(format!("{}{}", world.server.base, world.doors()[0]))
+            .header("accept-encoding", encoding)
+            .body(call("x", "getBlock", json!([])))
+            .send()
+            .await
+            .unwrap();
+        let mut came = 0;
+        while let Some(piece) = reply.chunk().await.unwrap() {
+            came += piece.len();
+        }
+        assert!(encoding != "identity" || came == length, "{came} of {length} bytes");
+        assert!(came > 1_000, "{encoding}: {came}");
+    }
+    let grown = peak_bytes(world.server.pid()) - before;
+    assert!(grown < BYTES / 2, "{grown} bytes more at the peak");
+}
+
+/// The most memory that a running process ever had (`VmHWM`).
+#[cfg(target_os = "linux")]
+fn peak_bytes(pid: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1_024
+}
+
 #[tokio::test]
 async fn long_results_come_in_the_encoding_that_the_client_takes() {
     let node = Node::start(|request| {

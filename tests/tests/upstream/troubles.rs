@@ -1,5 +1,6 @@
 //! A node that is away, slow, or out of its mind.
 
+use std::io::Write;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -103,6 +104,88 @@ async fn whatever_is_wrong_is_a_503_of_the_dialect() {
     asked.dedup();
     assert!(asked.len() == total && total > whats.len() * 3, "{total}");
     assert_eq!(client.get("/ready").await.status, 200, "assets are served whatever the node does");
+}
+
+#[tokio::test]
+async fn a_node_that_wants_to_be_left_alone_is_quoted_up_to_a_minute() {
+    let node = Node::start(|request| {
+        let (status, after) =
+            (request["params"][0].as_u64().unwrap(), request["params"][1].as_str().unwrap());
+        let head = format!("HTTP/1.1 {status} X\r\nretry-after: {after}\r\ncontent-length: 2\r\n\r\n{{}}");
+        Act::Raw(head.into_bytes())
+    })
+    .await;
+    let world = World::new(&node, &[("VITRINE_UPSTREAM_PAUSE_MS", "1")]).await;
+    let client = world.client();
+    for (after, told) in
+        [("7", "7"), ("0", "1"), ("86400", "60"), ("soon", "1"), ("Sat, 21 Nov 2026 15:00:00 GMT", "1")]
+    {
+        for (dialect, path) in world.doors().iter().enumerate() {
+            for status in [429, 500, 503] {
+                let call = call("i", "getSlot", json!([status, after]));
+                let reply = until_asked(&client, path, &call, &node).await;
+                assert_eq!(
+                    (reply.status.as_u16(), &*reply.headers["retry-after"]),
+                    (503, told),
+                    "{status} {after}"
+                );
+                assert_eq!(reply.json()["error"]["code"], json!(AWAY[dialect].0));
+            }
+        }
+    }
+}
+
+/// Calls until the call gets to the node: one that fails on end is left alone for a millisecond.
+async fn until_asked(client: &vitrine_tests::Client, path: &str, call: &str, node: &Node) -> Reply {
+    let mut reply = None;
+    until("the node is asked", async || {
+        let before = node.calls().len();
+        reply = Some(client.post(path, call.to_owned()).await);
+        node.calls().len() > before
+    })
+    .await;
+    reply.unwrap()
+}
+
+#[tokio::test]
+async fn an_answer_in_an_encoding_that_nobody_asked_for_is_none() {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(answer(&format!("\"{}\"", "x".repeat(1_000))).as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    let head =
+        format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n", packed.len());
+    let bytes = [head.as_bytes(), &packed].concat();
+    let node = Node::start(move |_| Act::Raw(bytes.clone())).await;
+    let world = World::new(&node, &[]).await;
+    is_away(&world.client().post(&world.doors()[0], call("i", "getBlock", json!([]))).await, 0);
+    let asked = node.received().remove(0).to_ascii_lowercase();
+    assert!(asked.contains("\r\naccept-encoding: identity\r\n"), "{asked}");
+}
+
+#[tokio::test]
+async fn answers_that_nobody_asked_for_are_nobodys() {
+    let node = Node::start(|request| {
+        let number = request["params"][0].as_u64().unwrap();
+        let other = || answer(r#""another's""#);
+        // The id is not ours here, and an answer more than was asked for stands behind each.
+        let text = format!(r#"{{"jsonrpc":"2.0","result":{number},"id":"another"}}"#);
+        Act::Unasked(text, vec![other(); usize::try_from(number % 3).unwrap()])
+    })
+    .await;
+    let world = World::new(&node, &[("VITRINE_UPSTREAM_CONNECTIONS_MAX", "1")]).await;
+    let client = world.client();
+    let mut answered = 0;
+    for number in 0..60 {
+        let reply = client.post(&world.doors()[1], call(number, "getSlot", json!([number]))).await.json();
+        assert_eq!(reply["id"], json!(number));
+        assert_ne!(reply["result"], json!("another's"));
+        // What comes unasked spoils the connection, and with it perhaps the call that was about to use it.
+        if reply.get("error").is_none() {
+            assert_eq!(reply["result"], json!(number));
+            answered += 1;
+        }
+    }
+    assert!(answered >= 20, "{answered}");
 }
 
 #[tokio::test]

@@ -10,7 +10,8 @@ use serde_json::value::RawValue;
 use vitrine_model::{Pubkey, Slot};
 use vitrine_store::{AccountContent, AccountSeen, DeadLetter, LeafEventSeen, TreeChange};
 
-use crate::decode::transaction::Transaction;
+use crate::decode::named_json::from_json;
+use crate::decode::transaction::{Transaction, signature_of_packet};
 use crate::normalise::{AccountUpdate, account, leaf};
 use crate::source::{BadRecord, Record};
 
@@ -82,7 +83,8 @@ struct Line<'a> {
 #[derive(Deserialize)]
 struct AccountLine<'a> {
     slot: u64,
-    #[serde(default)]
+    // Plugins of validators say it in their own words. Without it, whatever comes first of a slot would stand.
+    #[serde(default, alias = "writeVersion")]
     write_version: u64,
     #[serde(borrow)]
     pubkey: Cow<'a, str>,
@@ -99,14 +101,13 @@ struct Name<'a> {
     slot: u64,
     #[serde(borrow)]
     signature: Option<Cow<'a, str>>,
-    transaction: Option<Signed>,
+    #[serde(borrow)]
+    transaction: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Signed {
-    Plain { signatures: Vec<String> },
-    Other(serde::de::IgnoredAny),
+struct Signed {
+    signatures: Vec<String>,
 }
 
 /// Reads a line. What is no account and no transaction is bad; one whose bytes this version cannot decode is a dead letter.
@@ -122,7 +123,7 @@ pub fn read(record: Record) -> Result<Told, BadRecord> {
 }
 
 fn tell(text: &str) -> Result<Told, String> {
-    let line: Line<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let line: Line<'_> = from_json(text)?;
     match (line.account, line.transaction) {
         (Some(account), None) => tell_account(account.get(), text),
         (None, Some(transaction)) => tell_transaction(transaction.get(), text),
@@ -132,8 +133,7 @@ fn tell(text: &str) -> Result<Told, String> {
 }
 
 fn tell_account(json: &str, line: &str) -> Result<Told, String> {
-    let parsed: AccountLine<'_> =
-        serde_json::from_str(json).map_err(|error| format!("the account: {error}"))?;
+    let parsed: AccountLine<'_> = from_json(json).map_err(|error| format!("the account: {error}"))?;
     let key = |name: &str, text: &str| {
         text.parse::<Pubkey>().map_err(|error| format!("the account: {name}: {error}"))
     };
@@ -154,7 +154,7 @@ fn tell_account(json: &str, line: &str) -> Result<Told, String> {
     };
     Ok(match account(&update) {
         Ok(seen) => {
-            let mut told = Told { slot, accounts: seen.into_iter().collect(), ..Told::default() };
+            let mut told = Told { slot, accounts: vec![seen], ..Told::default() };
             if let Some(frame) = frame {
                 told.pack(frame, &data);
             }
@@ -181,8 +181,10 @@ fn tell_transaction(json: &str, line: &str) -> Result<Told, String> {
     let transaction = match Transaction::from_json(json) {
         Ok(transaction) => transaction,
         Err(error) => {
-            // Kept for a version that can read it, if it has a name.
-            let (slot, key) = name(json).ok_or_else(|| format!("the transaction: {error}"))?;
+            // Kept for a version that can read it, if it has a name. No version will read what is not there: that is for
+            // whoever asked the node for it.
+            let named = if error.is_wrong_form() { None } else { name(json) };
+            let (slot, key) = named.ok_or_else(|| format!("the transaction: {error}"))?;
             return Ok(Told { slot, dead_letter: letter(slot, &key, error.to_string()), ..Told::default() });
         }
     };
@@ -206,14 +208,19 @@ fn tell_transaction(json: &str, line: &str) -> Result<Told, String> {
 /// The slot and the signature of a transaction that cannot be read as a whole.
 fn name(json: &str) -> Option<(Slot, Vec<u8>)> {
     let name: Name<'_> = serde_json::from_str(json).ok()?;
-    let signature = match (name.signature, name.transaction) {
+    let slot = Slot::new(name.slot)?;
+    let signature = match (name.signature, name.transaction.map(RawValue::get)) {
         (Some(signature), _) => signature.into_owned(),
-        (None, Some(Signed::Plain { signatures })) => signatures.into_iter().next()?,
-        (None, Some(Signed::Other(_)) | None) => return None,
+        (None, Some(packet)) if packet.starts_with('[') => {
+            return Some((slot, signature_of_packet(packet)?.to_vec()));
+        }
+        (None, transaction) => {
+            serde_json::from_str::<Signed>(transaction?).ok()?.signatures.into_iter().next()?
+        }
     };
     let mut bytes = [0; 64];
     let length = bs58::decode(signature).onto(&mut bytes).ok()?;
-    (length == bytes.len()).then_some((Slot::new(name.slot)?, bytes.to_vec()))
+    (length == bytes.len()).then_some((slot, bytes.to_vec()))
 }
 
 fn slot(slot: u64) -> Result<Slot, String> {
@@ -256,140 +263,4 @@ fn too_long() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
-    use vitrine_store::AccountContent;
-
-    use super::*;
-    use crate::source::Place;
-
-    const ADDRESS: &str = "843gdpsTE4DoJz3ZoBsEjAqT8UgAcyF5YojygGgGZE1f";
-    const TOKEN: &str = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA";
-    const CORE: &str = "CoREENxT6tW1HoK8ypY1SxRMZTcVPm7R94rH4PZNhX7d";
-
-    fn line(text: &str) -> Result<Told, BadRecord> {
-        read(Record {
-            place: Place { line: 7, item: None },
-            text: text.as_bytes().to_vec(),
-            stated_slot: None,
-        })
-    }
-
-    fn account_line(data: &[u8], encoding: &str) -> String {
-        let data = STANDARD.encode(data);
-        format!(
-            r#"{{"account":{{"slot":5,"write_version":3,"pubkey":"{ADDRESS}","lamports":1,"owner":"{TOKEN}","rentEpoch":0,"data":["{data}","{encoding}"]}}}}"#
-        )
-    }
-
-    /// A mint with a supply of 1.
-    fn mint() -> Vec<u8> {
-        let mut mint = vec![0; 82];
-        mint[36] = 1;
-        mint[45] = 1;
-        mint
-    }
-
-    #[test]
-    fn an_account_in_each_encoding_is_the_same() {
-        let plain = line(&account_line(&mint(), "base64")).unwrap();
-        let seen = &plain.accounts[0];
-        assert_eq!((plain.slot.get(), seen.write_version), (5, 3));
-        assert!(matches!(&seen.content, AccountContent::Data { data, .. } if *data == mint()));
-        for encoding in ["base64+zstd", "zstd+base64"] {
-            let packed = zstd::encode_all(&mint()[..], 3).unwrap();
-            let told = line(&account_line(&packed, encoding)).unwrap().unpacked();
-            assert_eq!(told.accounts, plain.accounts);
-        }
-    }
-
-    #[test]
-    fn what_is_packed_stays_packed_until_a_batch_takes_it_and_counts_whole() {
-        // An asset of MPL Core, whose account may have any length.
-        let mut asset = vec![1];
-        asset.extend([7; 32]);
-        asset.push(0);
-        asset.extend([0; 9]);
-        asset.resize(ACCOUNT_BYTES_MAX, 0);
-        let frame = zstd::encode_all(&asset[..], 3).unwrap();
-        let text = account_line(&frame, "base64+zstd").replace(TOKEN, CORE);
-        let told = line(&text).unwrap();
-        assert!(text.len() < 10_000 && told.bytes == text.len() + ACCOUNT_BYTES_MAX);
-        assert!(
-            matches!(&told.accounts[0].content, AccountContent::Data { data, .. } if data.is_empty()),
-            "the bytes wait in their frame"
-        );
-        let told = told.unpacked();
-        assert!(matches!(&told.accounts[0].content, AccountContent::Data { data, .. } if *data == asset));
-        let plain = account_line(&asset, "base64").replace(TOKEN, CORE);
-        assert_eq!(line(&plain).unwrap().accounts, told.accounts);
-    }
-
-    #[test]
-    fn a_frame_that_wants_a_large_window_is_refused() {
-        let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
-        encoder.window_log(WINDOW_LOG_MAX + 1).unwrap();
-        std::io::Write::write_all(&mut encoder, &mint()).unwrap();
-        let bad = line(&account_line(&encoder.finish().unwrap(), "base64+zstd")).unwrap_err();
-        assert!(
-            bad.reason.contains("the account: data: ") && bad.reason.contains("memory"),
-            "{}",
-            bad.reason
-        );
-    }
-
-    #[test]
-    fn an_account_that_does_not_decode_is_a_dead_letter() {
-        let text = account_line(&[1; 70], "base64");
-        let told = line(&text).unwrap();
-        let letter = told.dead_letter.unwrap();
-        assert_eq!((letter.kind, letter.slot.get(), letter.input.as_str()), ("account", 5, text.as_str()));
-        assert_eq!(letter.key, ADDRESS.parse::<Pubkey>().unwrap().as_bytes());
-        assert!(told.accounts.is_empty() && !letter.reason.is_empty());
-    }
-
-    #[test]
-    fn a_transaction_that_cannot_be_read_is_a_dead_letter_where_it_has_a_name() {
-        let signature = bs58::encode([3; 64]).into_string();
-        let flat = format!(r#"{{"transaction":{{"slot":9,"signature":"{signature}","accountKeys":[]}}}}"#);
-        let nested = format!(
-            r#"{{"transaction":{{"slot":9,"meta":null,"transaction":{{"signatures":["{signature}"],"message":{{}}}}}}}}"#
-        );
-        for text in [flat, nested] {
-            let letter = line(&text).unwrap().dead_letter.unwrap();
-            assert_eq!(
-                (letter.kind, letter.slot.get(), letter.key),
-                ("transaction", 9, vec![3; 64]),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_is_neither_is_bad() {
-        let bomb = zstd::encode_all(&vec![0; ACCOUNT_BYTES_MAX + 1][..], 1).unwrap();
-        let cases = [
-            ("{".to_owned(), "EOF"),
-            ("[1]".to_owned(), "invalid"),
-            ("{}".to_owned(), "neither"),
-            (r#"{"account":{},"transaction":{}}"#.to_owned(), "at once"),
-            (r#"{"account":{"slot":1}}"#.to_owned(), "missing field"),
-            (r#"{"transaction":{"slot":1}}"#.to_owned(), "transaction"),
-            (account_line(&mint(), "base64").replace(ADDRESS, "x"), "pubkey"),
-            (account_line(&mint(), "base58"), "base58"),
-            (account_line(&mint(), "base64").replace("[\"", "[\"%"), "data"),
-            (account_line(&mint(), "base64+zstd"), "data"),
-            (account_line(&bomb, "base64+zstd"), "more than"),
-            (account_line(&mint(), "base64").replace(":5,", ":18446744073709551615,"), "no slot"),
-            (account_line(&mint(), "base64").replace(":3,", ":18446744073709551615,"), "write_version"),
-        ];
-        for (text, reason) in cases {
-            let bad = line(&text).unwrap_err();
-            assert!(bad.reason.contains(reason), "{text:.100}: {}", bad.reason);
-            assert_eq!((bad.place.line, bad.raw.as_slice()), (7, text.as_bytes()));
-        }
-        let bad = read(Record { place: Place { line: 1, item: None }, text: vec![0xff], stated_slot: None });
-        assert_eq!(bad.unwrap_err().reason, "not UTF-8: byte 1 of it is invalid");
-    }
-}
+mod tests;

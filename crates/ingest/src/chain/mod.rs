@@ -256,7 +256,8 @@ impl<'a> Ingest<'a> {
 
     async fn read(&mut self, source: Arc<Source>, input: &Input) -> Result<Ended, IngestError> {
         let max_record_bytes = self.options.max_record_bytes;
-        let mut parts = match reader::start(source, ChainLines::open, line::read, max_record_bytes) {
+        let parts = reader::start(source, ChainLines::open, ChainLines::waits, line::read, max_record_bytes);
+        let mut parts = match parts {
             Ok(parts) => parts,
             Err(error) => return Ok(Ended::Failed(error)),
         };
@@ -415,15 +416,25 @@ impl Pending {
     }
 }
 
-/// Writes a batch; while the store is away, tries again for as long as `patience`.
+/// Writes a batch, and makes anew those that share what it changed; while the store is away, tries again for as long as
+/// `patience`. Whoever interrupts it does not wait for those that share: they stay due, and the next batch goes on.
 async fn write(store: Store, pending: Pending, patience: Duration, cancel: watch::Receiver<bool>) -> Outcome {
     let Pending { batch, lines, undecoded, .. } = pending;
-    let attempt = || store.write_chain(&batch, &compose);
-    match retry(attempt, StoreError::is_transient, patience, cancel).await {
-        Some(Ok(written)) => Outcome::Written { written, lines, undecoded },
-        Some(Err(error)) => Outcome::Failed(error),
-        None => Outcome::Cancelled,
+    let attempt = || store.write_chain_batch(&batch, &compose);
+    let mut written = match retry(attempt, StoreError::is_transient, patience, cancel.clone()).await {
+        Some(Ok(written)) => written,
+        Some(Err(error)) => return Outcome::Failed(error),
+        None => return Outcome::Cancelled,
+    };
+    while !*cancel.borrow() {
+        let attempt = || store.remake_due(&compose);
+        match retry(attempt, StoreError::is_transient, patience, cancel.clone()).await {
+            Some(Ok(Some(more))) => written.assets += more,
+            Some(Ok(None)) | None => break,
+            Some(Err(error)) => return Outcome::Failed(error),
+        }
     }
+    Outcome::Written { written, lines, undecoded }
 }
 
 /// Opens the file for bad lines, which may be none of the inputs: reading would never come to its end.

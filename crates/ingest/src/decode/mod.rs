@@ -9,6 +9,7 @@ pub mod bytes;
 pub mod compression;
 pub mod inscription;
 pub mod mpl_core;
+pub(crate) mod named_json;
 mod reason;
 pub mod spl_token;
 pub mod token_metadata;

@@ -6,7 +6,7 @@ use vitrine_store::{AccountContent, AccountKind, AccountSeen, CoreTie, Edition, 
 use super::program::{
     AGENT_IDENTITY, INSCRIPTION, MPL_CORE, SYSTEM, TOKEN_METADATA, edition_of, token_program,
 };
-use crate::decode::mpl_core::UpdateAuthority;
+use crate::decode::mpl_core::{InternalPlugin, UpdateAuthority};
 use crate::decode::token_metadata::{MasterEdition, Metadata, TokenStandard};
 use crate::decode::{Reason, agent_identity, inscription, mpl_core, spl_token, token_metadata};
 
@@ -35,14 +35,15 @@ struct Said {
     tells_of: Vec<Pubkey>,
 }
 
-/// What is stored of an update: nothing where no asset has a use for it.
+/// What is stored of an update.
 ///
 /// Bytes are stored as they came, after they were decoded once: what does not decode is the [`Reason`]. An account that
-/// its program emptied counts as closed, as one does that has no lamports left or went back to the system program.
-pub fn account(update: &AccountUpdate<'_>) -> Result<Option<AccountSeen>, Reason> {
+/// its program emptied counts as closed, as one does that has no lamports left or went back to the system program. One
+/// that no asset has a use for is [`AccountContent::Foreign`]: it may have been another one before.
+pub fn account(update: &AccountUpdate<'_>) -> Result<AccountSeen, Reason> {
     let closed = update.lamports == 0 || (update.owner == SYSTEM && update.data.is_empty());
-    let said = if closed { Some(Said::closed()) } else { by_program(update)? };
-    Ok(said.map(|said| AccountSeen {
+    let said = if closed { Said::closed() } else { by_program(update)? };
+    Ok(AccountSeen {
         address: update.address,
         slot: update.slot,
         write_version: update.write_version,
@@ -50,10 +51,10 @@ pub fn account(update: &AccountUpdate<'_>) -> Result<Option<AccountSeen>, Reason
         asset_id: said.asset_id,
         content: said.content,
         tells_of: said.tells_of,
-    }))
+    })
 }
 
-fn by_program(update: &AccountUpdate<'_>) -> Result<Option<Said>, Reason> {
+fn by_program(update: &AccountUpdate<'_>) -> Result<Said, Reason> {
     if let Some(program) = token_program(update.owner) {
         return token(update, program);
     }
@@ -61,38 +62,38 @@ fn by_program(update: &AccountUpdate<'_>) -> Result<Option<Said>, Reason> {
         owner if owner == TOKEN_METADATA => metadata(update),
         owner if owner == MPL_CORE => core(update),
         owner if owner == INSCRIPTION => Ok(match inscription::decode(update.data)? {
-            inscription::Account::Uninitialized => Some(Said::closed()),
+            inscription::Account::Uninitialized => Said::closed(),
             inscription::Account::Inscription(inscription) => {
-                Some(Said::of(update, AccountKind::Inscription, Some(inscription.root)))
+                Said::of(update, AccountKind::Inscription, Some(inscription.root))
             }
-            inscription::Account::Other => None,
+            inscription::Account::Other => Said::foreign(),
         }),
         owner if owner == AGENT_IDENTITY => Ok(match agent_identity::decode(update.data)? {
-            agent_identity::Account::Uninitialized => Some(Said::closed()),
+            agent_identity::Account::Uninitialized => Said::closed(),
             agent_identity::Account::AgentIdentity(identity) => {
-                Some(Said::of(update, AccountKind::AgentIdentity, Some(identity.asset)))
+                Said::of(update, AccountKind::AgentIdentity, Some(identity.asset))
             }
         }),
-        _ => Ok(None),
+        _ => Ok(Said::foreign()),
     }
 }
 
-fn token(update: &AccountUpdate<'_>, program: spl_token::Program) -> Result<Option<Said>, Reason> {
+fn token(update: &AccountUpdate<'_>, program: spl_token::Program) -> Result<Said, Reason> {
     Ok(match spl_token::decode(program, update.data)? {
-        spl_token::Account::Uninitialized => Some(Said::closed()),
-        spl_token::Account::Multisig => None,
+        spl_token::Account::Uninitialized => Said::closed(),
+        spl_token::Account::Multisig => Said::foreign(),
         spl_token::Account::Mint(mint) => {
             // Only what cannot be divided has an edition.
             let edition = if mint.decimals == 0 { edition_of(update.address) } else { None };
             let said = Said::of(update, AccountKind::Mint, Some(update.address));
-            Some(Said { tells_of: edition.into_iter().collect(), ..said })
+            Said { tells_of: edition.into_iter().collect(), ..said }
         }
-        spl_token::Account::TokenAccount(account) => Some(Said {
+        spl_token::Account::TokenAccount(account) => Said {
             kind: AccountKind::Token,
             asset_id: Some(account.mint),
             content: AccountContent::Token(token_account(update.owner, &account)),
             tells_of: Vec::new(),
-        }),
+        },
     })
 }
 
@@ -111,25 +112,25 @@ fn token_account(program: Pubkey, account: &spl_token::TokenAccount<'_>) -> Toke
     }
 }
 
-fn metadata(update: &AccountUpdate<'_>) -> Result<Option<Said>, Reason> {
+fn metadata(update: &AccountUpdate<'_>) -> Result<Said, Reason> {
     use token_metadata::Account;
     Ok(match token_metadata::decode(update.data)? {
-        Account::Uninitialized => Some(Said::closed()),
+        Account::Uninitialized => Said::closed(),
         Account::Metadata(metadata) => {
             let said = Said::of(update, AccountKind::Metadata, Some(metadata.mint));
             let edition = if may_have_edition(&metadata) { edition_of(metadata.mint) } else { None };
-            Some(Said { tells_of: edition.into_iter().collect(), ..said })
+            Said { tells_of: edition.into_iter().collect(), ..said }
         }
         Account::MasterEdition(master) => {
             let MasterEdition { supply, max_supply, .. } = master;
-            Some(Said::edition(update, Edition::Master { supply, max_supply }))
+            Said::edition(update, Edition::Master { supply, max_supply })
         }
         Account::Edition(print) => {
-            Some(Said::edition(update, Edition::Print { parent: print.parent, number: print.edition }))
+            Said::edition(update, Edition::Print { parent: print.parent, number: print.edition })
         }
         // What a record of a programmable NFT's token says is on the token account as well: it is frozen but while it
         // moves, and its delegate is the record's.
-        Account::TokenRecord(_) | Account::Other(_) => None,
+        Account::TokenRecord(_) | Account::Other(_) => Said::foreign(),
     })
 }
 
@@ -137,22 +138,26 @@ fn may_have_edition(metadata: &Metadata<'_>) -> bool {
     !matches!(metadata.token_standard, Some(TokenStandard::Fungible | TokenStandard::FungibleAsset))
 }
 
-fn core(update: &AccountUpdate<'_>) -> Result<Option<Said>, Reason> {
+fn core(update: &AccountUpdate<'_>) -> Result<Said, Reason> {
     use mpl_core::Account;
     let (kind, tie) = match mpl_core::decode(update.data)? {
-        Account::Uninitialized => return Ok(Some(Said::closed())),
+        Account::Uninitialized => return Ok(Said::closed()),
         // Nobody but a ledger knows what is behind the hash.
-        Account::HashedAsset { .. } => return Ok(None),
+        Account::HashedAsset { .. } => return Ok(Said::foreign()),
         Account::Asset(asset, _) => (AccountKind::CoreAsset, member(asset.update_authority)),
-        Account::Collection(collection, _) => {
+        Account::Collection(collection, plugins) => {
             let authority = collection.update_authority;
-            (AccountKind::CoreCollection, Some(CoreTie::Collection { authority }))
+            let basis_points = plugins.internal.iter().find_map(|record| match record.plugin {
+                InternalPlugin::Royalties { basis_points, .. } => Some(basis_points),
+                _ => None,
+            });
+            (AccountKind::CoreCollection, Some(CoreTie::Collection { authority, basis_points }))
         }
         Account::Group(..) => (AccountKind::CoreGroup, None),
     };
     let (program, data) = (update.owner, update.data.to_vec());
     let content = AccountContent::Data { program, data, edition: None, tie };
-    Ok(Some(Said { kind, asset_id: Some(update.address), content, tells_of: Vec::new() }))
+    Ok(Said { kind, asset_id: Some(update.address), content, tells_of: Vec::new() })
 }
 
 fn member(authority: UpdateAuthority) -> Option<CoreTie> {
@@ -170,6 +175,11 @@ impl Said {
             content: AccountContent::Closed,
             tells_of: Vec::new(),
         }
+    }
+
+    /// An account that no asset is made of.
+    fn foreign() -> Self {
+        Self { content: AccountContent::Foreign, ..Self::closed() }
     }
 
     fn of(update: &AccountUpdate<'_>, kind: AccountKind, asset_id: Option<Pubkey>) -> Self {

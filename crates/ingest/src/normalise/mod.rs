@@ -15,7 +15,9 @@ pub mod leaf;
 mod plugins;
 mod program;
 mod token;
+mod unread;
 
 pub use account::{AccountUpdate, account};
 pub use compose::compose;
 pub(crate) use compose::shown_bytes;
+pub use unread::unread;

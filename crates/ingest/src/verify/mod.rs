@@ -8,9 +8,9 @@ mod asset;
 mod report;
 mod tree;
 
-use vitrine_store::{Contradiction, Snapshot, Store, StoreError, StoredTree};
+use vitrine_store::{Contradiction, Gap, Snapshot, Store, StoreError, StoredTree};
 
-use crate::normalise::compose;
+use crate::normalise::{compose, unread};
 
 pub use report::{Check, Finding, Report};
 
@@ -106,6 +106,10 @@ impl Run<'_> {
                     let place = format!("asset {}: {what}", stored.sources.id);
                     self.found(&Finding { check: Check::Remade, place });
                 }
+                for what in unread(&stored.sources) {
+                    let place = format!("asset {}: {what}", stored.sources.id);
+                    self.found(&Finding { check: Check::Unread, place });
+                }
             }
             self.progress();
         }
@@ -121,9 +125,24 @@ impl Run<'_> {
                 self.report.trees += 1;
                 let gaps = self.snapshot.gaps(tree.tree, PLACES_MAX).await?;
                 self.found_all(&gaps.iter().map(|gap| tree::gap(tree, *gap)).collect::<Vec<_>>());
+                self.missing(tree, &gaps).await?;
                 self.nodes(tree, !gaps.is_empty()).await?;
             }
         }
+    }
+
+    /// Counts what is missing, and tells of the gaps that are not named one by one.
+    async fn missing(&mut self, tree: StoredTree, named: &[Gap]) -> Result<(), StoreError> {
+        if named.is_empty() {
+            return Ok(());
+        }
+        let (changes, gaps) = self.snapshot.missing(tree.tree).await?;
+        self.report.missing.0 += changes;
+        self.report.missing.1 += 1;
+        if let Some(further) = tree::further(tree, named, changes, gaps) {
+            self.found(&further);
+        }
+        Ok(())
     }
 
     async fn nodes(&mut self, tree: StoredTree, has_gaps: bool) -> Result<(), StoreError> {

@@ -20,6 +20,8 @@ pub enum Check {
     Lists,
     /// An asset of the chain is another one when it is made again.
     Remade,
+    /// What an asset of the chain is made of cannot be read: it was made without.
+    Unread,
     /// A node of a tree is not the hash of the two below it.
     Node,
     /// The same in a tree of which changes were missed.
@@ -48,6 +50,8 @@ pub struct Report {
     pub trees: u64,
     /// Nodes of trees above the leaves.
     pub nodes: u64,
+    /// Changes of trees that were never seen, though later ones were, and in how many trees.
+    pub missing: (u64, u64),
     /// What was found, and how often; of what Postgres compares, places beyond the first hundred of a kind are not
     /// counted.
     pub found: BTreeMap<Check, u64>,
@@ -63,6 +67,7 @@ impl Check {
             Self::Columns => "columns",
             Self::Lists => "lists",
             Self::Remade => "remade",
+            Self::Unread => "unread",
             Self::Node => "node",
             Self::UnprovenNode => "unproven_node",
             Self::Gap => "gap",
@@ -87,12 +92,16 @@ impl fmt::Display for Check {
             Self::Stored(Contradiction::UnknownChainAsset) => "an asset of the chain is not known as one",
             Self::Stored(Contradiction::UnqueuedDocument) => "an asset's document is not in the queue",
             Self::Stored(Contradiction::Digest) => "a row is not under the digest of what it holds",
+            Self::Stored(Contradiction::Missing) => {
+                "a change of a tree does not say how many are missing before it"
+            }
             Self::Stored(Contradiction::Index) => "an index is not valid",
             Self::Body => "a stored body is no asset",
             Self::Bytes => "a stored body is not what its asset renders to",
             Self::Columns => "an asset's columns are not what its body says",
             Self::Lists => "an asset is not in the lists that its body says",
             Self::Remade => "an asset of the chain is another one when it is made again",
+            Self::Unread => "what an asset is made of cannot be read",
             Self::Node => "a node of a tree is not the hash of those below it",
             Self::UnprovenNode => "proofs through a node wait for changes that were not seen",
             Self::Gap => "changes of a tree were not seen",

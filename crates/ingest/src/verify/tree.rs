@@ -16,7 +16,7 @@ pub(super) fn finding(tree: StoredTree, has_gaps: bool, node: &StoredNode) -> Op
     // The height of those below, counted from the leaves.
     let below = u32::from(depth).checked_sub(node.index.checked_ilog2()? + 1)?;
     let nothing = empty(u8::try_from(below).ok()?)?;
-    let newest = node.left.max(node.right).map(|(seq, _)| seq);
+    let newest = node.left.max(node.right).map(|(moment, _)| moment);
     if newest != Some(node.node.0) {
         return Some(of(Check::Node, "it is not as new as the newest of those below it"));
     }
@@ -33,6 +33,15 @@ pub(super) fn gap(tree: StoredTree, Gap { first, last }: Gap) -> Finding {
     let changes =
         if first == last { format!("change {first}") } else { format!("changes {first} to {last}") };
     Finding { check: Check::Gap, place: format!("tree {}: {changes}", tree.tree) }
+}
+
+/// Changes that were not seen, and are none of those `named`; `changes` in `gaps` gaps were not seen at all.
+pub(super) fn further(tree: StoredTree, named: &[Gap], changes: u64, gaps: u64) -> Option<Finding> {
+    let more = gaps.checked_sub(named.len() as u64).filter(|more| *more > 0)?;
+    let told: u64 = named.iter().map(|gap| gap.last - gap.first + 1).sum();
+    let changes = changes.saturating_sub(told);
+    let place = format!("tree {}: and {changes} more changes in {more} more gaps", tree.tree);
+    Some(Finding { check: Check::Gap, place })
 }
 
 #[cfg(test)]
@@ -105,7 +114,9 @@ mod tests {
         above
             .filter_map(|(&index, &node)| {
                 let [left, right] = [2 * index, 2 * index + 1].map(|below| nodes.get(&below).copied());
-                finding(address(depth), has_gaps, &StoredNode { index, node, left, right })
+                let of = |(seq, hash): (u64, Hash)| ((1, seq), hash);
+                let node = StoredNode { index, node: of(node), left: left.map(of), right: right.map(of) };
+                finding(address(depth), has_gaps, &node)
             })
             .collect()
     }
@@ -175,6 +186,14 @@ mod tests {
             prop_assert!(!found.is_empty());
             prop_assert!(found.iter().all(|finding| finding.check == Check::Node));
         }
+    }
+
+    #[test]
+    fn gaps_that_are_not_named_are_counted() {
+        let named = [Gap { first: 4, last: 4 }, Gap { first: 6, last: 9 }];
+        assert_eq!(further(address(3), &named, 5, 2), None);
+        let more = further(address(3), &named, 25, 5).unwrap();
+        assert!(more.place.ends_with(": and 20 more changes in 3 more gaps"), "{}", more.place);
     }
 
     #[test]

@@ -398,7 +398,8 @@ proptest! {
 
 #[test]
 fn changed_real_accounts_are_read_as_the_client_reads_them() {
-    each_mutated(peer::data(PROGRAM_ID, 11), |data| {
+    let Some(accounts) = peer::data(PROGRAM_ID, 11) else { return };
+    each_mutated(accounts, |data| {
         hold_against(data);
     });
 }

@@ -55,9 +55,7 @@ pub(crate) fn mutations() -> impl Strategy<Value = Vec<Mutation>> {
 
 /// Shows `hold` thousands of changes of these accounts.
 pub(crate) fn each_mutated(accounts: Vec<Vec<u8>>, hold: impl Fn(&[u8])) {
-    if accounts.is_empty() {
-        return;
-    }
+    assert!(!accounts.is_empty(), "nothing to change");
     let config = ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(data in prop::sample::select(accounts), mutations in mutations())| {
         hold(&mutated(data, &mutations));

@@ -47,7 +47,7 @@ impl Row {
     fn tie(&self) -> Option<CoreTie> {
         match self.content.as_ref()?.1.content {
             AccountContent::Data { tie, .. } => tie,
-            AccountContent::Closed | AccountContent::Token(_) => None,
+            AccountContent::Closed | AccountContent::Foreign | AccountContent::Token(_) => None,
         }
     }
 
@@ -63,18 +63,19 @@ impl Row {
 impl Chain {
     /// Takes an update in, as [`account`] has it.
     pub(crate) fn update(&mut self, update: &AccountUpdate<'_>) {
-        if let Some(seen) = account(update).unwrap() {
-            self.account(seen);
-        }
+        self.account(account(update).unwrap());
     }
 
     fn account(&mut self, seen: AccountSeen) {
         for address in &seen.tells_of {
             self.accounts.entry(*address).or_default().told_by = seen.asset_id;
         }
+        if seen.content == AccountContent::Foreign && !self.accounts.contains_key(&seen.address) {
+            return;
+        }
         let row = self.accounts.entry(seen.address).or_default();
         let order = (seen.slot, seen.write_version);
-        let closed = seen.content == AccountContent::Closed;
+        let closed = matches!(seen.content, AccountContent::Closed | AccountContent::Foreign);
         if row.newest.is_none_or(|(newest, _)| newest <= order) {
             row.newest = Some((order, closed));
         }
@@ -104,7 +105,7 @@ impl Chain {
         let accounts = others.map(|(address, row)| {
             let data = row.content.as_ref().and_then(|(_, seen)| match &seen.content {
                 AccountContent::Data { program, data, .. } => Some((*program, data.clone())),
-                AccountContent::Closed | AccountContent::Token(_) => None,
+                AccountContent::Closed | AccountContent::Foreign | AccountContent::Token(_) => None,
             });
             let slot = row.newest.map(|((slot, _), _)| slot).unwrap_or_default();
             SourceAccount { address: *address, kind: row.kind(), slot, closed: row.closed(), data }
@@ -119,6 +120,7 @@ impl Chain {
                 slot: change.slot,
                 instruction: change.instruction.clone()?,
                 event: change.event.clone()?,
+                inherited: change.inherits.and_then(|collection| self.basis_points(collection)),
             })
         });
         let events = || self.events.values().filter(|event| event.asset_id == id);
@@ -147,7 +149,14 @@ impl Chain {
     fn authority(&self, row: &Row) -> Option<Pubkey> {
         let Some(CoreTie::Member { collection }) = row.tie() else { return None };
         match self.accounts.get(&collection)?.tie()? {
-            CoreTie::Collection { authority } => Some(authority),
+            CoreTie::Collection { authority, .. } => Some(authority),
+            CoreTie::Member { .. } => None,
+        }
+    }
+
+    fn basis_points(&self, collection: Pubkey) -> Option<u16> {
+        match self.accounts.get(&collection)?.tie()? {
+            CoreTie::Collection { basis_points, .. } => basis_points,
             CoreTie::Member { .. } => None,
         }
     }

@@ -47,12 +47,13 @@ pub(super) struct Lead {
     pub(super) total: i64,
 }
 
-/// A key that few assets share: one of these.
+/// A key that few assets share: one of these. Or slots in which few were created.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Few {
     pub(super) json_uri: Option<[u8; 16]>,
     pub(super) asset_signer: Option<Pubkey>,
     pub(super) id: Option<Pubkey>,
+    pub(super) created: bool,
 }
 
 impl Lists {
@@ -145,8 +146,9 @@ impl Lead {
     }
 }
 
-/// The ways to a search's assets, the best one first; none where there is nothing to be found.
-pub(super) fn leads(filter: &Filter, lists: &Lists) -> Vec<Lead> {
+/// The ways to a search's assets, the best one first; none where there is nothing to be found. Those created in a range of
+/// slots are gathered only if that is of use.
+pub(super) fn leads(filter: &Filter, lists: &Lists, gather_created: bool) -> Vec<Lead> {
     let conditions = &filter.conditions;
     if filter.any || filter.negate {
         return sifting(filter, lists);
@@ -162,12 +164,17 @@ pub(super) fn leads(filter: &Filter, lists: &Lists) -> Vec<Lead> {
     }
     named.sort_by_key(|lists| lists.iter().map(|list| list.total).sum::<i64>());
     let best = named.first().map_or_else(|| Lead::far(Driver::All), |lists| Lead::by_lists(lists));
-    match few(conditions) {
-        Some(few) if best.total > SHORT => {
-            vec![Lead { few: Some(few), total: SHORT, ..Lead::far(Driver::Few) }, best]
-        }
-        _ => vec![best],
+    if best.total <= SHORT {
+        return vec![best];
     }
+    // Several lists have no one range of slots.
+    let created = conditions.created.is_some() && gather_created && best.driver != Driver::Lists;
+    let (few, of) = match few(conditions) {
+        Some(few) => (few, Vec::new()),
+        None if created => (Few { created, ..Few::default() }, best.lists.clone()),
+        None => return vec![best],
+    };
+    vec![Lead { few: Some(few), lists: of, total: SHORT, ..Lead::far(Driver::Few) }, best]
 }
 
 /// Where one condition is enough, or none may hold: lists lead only where they are all that is asked for.
@@ -241,8 +248,10 @@ pub(super) fn classes(classes: &[TokenClass]) -> Vec<i16> {
 
 #[cfg(test)]
 mod tests {
+    use vitrine_model::Slot;
+
     use super::*;
-    use crate::search::Holdings;
+    use crate::search::{Holdings, SlotRange};
 
     fn key(byte: u8) -> Pubkey {
         Pubkey::from_bytes([byte; 32])
@@ -258,7 +267,7 @@ mod tests {
                 lists.found(place, List { id, verified: true, total });
             }
         }
-        leads(filter, &lists)
+        leads(filter, &lists, true)
     }
 
     fn all(conditions: Conditions) -> Filter {
@@ -301,6 +310,23 @@ mod tests {
         let mint = all(Conditions { supply_mint: Some(key(1)), ..Conditions::default() });
         assert_eq!(drivers(&mint, &[]), [Driver::Few, Driver::All]);
         assert_eq!(drivers(&Filter::default(), &[]), [Driver::All]);
+    }
+
+    #[test]
+    fn slots_of_creation_lead_unless_a_list_is_short() {
+        let slots = SlotRange { first: Slot::default(), last: Slot::MAX };
+        let created = Conditions { created: Some(slots), ..Conditions::default() };
+        let of_list = all(Conditions { owner: Some(key(1)), ..created.clone() });
+        let of_lists = all(Conditions { collections: Some(vec![key(1), key(2)]), ..created.clone() });
+        let led = |filter: &Filter, totals: &[Option<i64>]| {
+            let leads = leads_of(filter, totals);
+            leads.into_iter().map(|lead| (lead.driver, lead.lists)).collect::<Vec<_>>()
+        };
+        assert_eq!(led(&all(created.clone()), &[]), [(Driver::Few, vec![]), (Driver::All, vec![])]);
+        assert_eq!(led(&of_list, &[Some(SHORT)]), [(Driver::List, vec![1])]);
+        assert_eq!(led(&of_list, &[Some(SHORT + 1)]), [(Driver::Few, vec![1]), (Driver::List, vec![1])]);
+        assert_eq!(led(&of_lists, &[Some(SHORT), Some(SHORT)]), [(Driver::Lists, vec![1, 2])]);
+        assert_eq!(leads(&all(created), &Lists::default(), false), [Lead::far(Driver::All)]);
     }
 
     #[test]

@@ -24,7 +24,7 @@ FROM unnest($1::bytea[]) AS asked (asset_id)
 CROSS JOIN LATERAL (
     SELECT change.tree, change.leaf_index FROM tree_change AS change
     WHERE change.asset_id = asked.asset_id
-    ORDER BY change.seq DESC LIMIT 1
+    ORDER BY change.slot DESC, change.seq DESC LIMIT 1
 ) AS leaf
 JOIN tree ON tree.tree = leaf.tree
 CROSS JOIN LATERAL (

@@ -34,7 +34,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
 }
 
 /// The types of the parameters of a search's pages and counts.
-pub fn types() -> [&'static str; 37] {
+pub fn types() -> [&'static str; 38] {
     search_sql::TYPES
 }
 
@@ -106,7 +106,9 @@ impl Store {
         let begin = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
         let mut transaction = begin.await?;
         let lists = lists(&mut transaction, plan).await?;
-        let leads = lead::leads(&plan.filter, &lists);
+        // Where they are what the page is ordered by, the slots are a range of it already.
+        let gather_created = plan.sort != Sort::Created || plan.count;
+        let leads = lead::leads(&plan.filter, &lists, gather_created);
         if let Some(wanted) = lead::lane(&leads, plan.count).filter(|wanted| lane < Some(*wanted)) {
             let Some(turn) = self.lanes.take(wanted) else {
                 // Nobody waits with a connection in their hands.
@@ -326,6 +328,7 @@ fn query(
         .bind(filter.holdings.is_some_and(|holdings| holdings.zero))
         .bind(filter.any)
         .bind(filter.negate)
+        .bind(few.created && lead.lists.is_empty())
 }
 
 /// The parameters 8 to 29.

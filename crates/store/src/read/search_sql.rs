@@ -25,7 +25,8 @@ pub(crate) enum Driver {
     List,
     /// Several lists: a page of each, sorted together.
     Lists,
-    /// A key that few assets share: they are gathered, up to [`GATHERED_MAX`] of them, and sorted.
+    /// A key that few assets share, or slots in which few were created, of a list or of all: they are gathered, up to
+    /// [`GATHERED_MAX`] of them, and sorted.
     Few,
     /// An owner's list, and the fungible tokens that the owner holds. By id two ranges are merged; by another order
     /// the tokens are gathered, up to [`GATHERED_MAX`] of them, and sorted.
@@ -44,7 +45,7 @@ pub(crate) enum Shape {
 }
 
 /// The types of the parameters.
-pub(crate) const TYPES: [&str; 37] = [
+pub(crate) const TYPES: [&str; 38] = [
     // 1 to 5: limit, skip; slot and id of a bound, upper id
     "bigint",
     "bigint",
@@ -91,6 +92,8 @@ pub(crate) const TYPES: [&str; 37] = [
     "boolean", //
     // 36, 37: whether one condition is enough; whether they must not hold
     "boolean",
+    "boolean", //
+    // 38: whether the slots of 27 and 28 are the driver's, of all assets
     "boolean",
 ];
 
@@ -129,14 +132,30 @@ const ALWAYS: &str =
 /// The tokens of a holder, each once.
 const HELD: &str = "    SELECT DISTINCT account.asset_id FROM account\n    WHERE account.kind = 1 AND NOT account.closed AND account.token_owner = $34\n      AND (account.token_amount > 0 OR $35::boolean)";
 
-/// What an owner holds of these assets: `$1` the owner, `$2` the ids, `$3` the most accounts.
-pub(crate) const HOLDINGS: &str = "SELECT account.asset_id, account.address, account.token_amount::text AS amount
+/// What an owner holds of these assets, over all accounts, and one of these: `$1` the owner, `$2` the ids.
+pub(crate) const HOLDINGS: &str = "SELECT shown.asset_id, held.balance::text AS balance, held.accounts, held.address
 FROM UNNEST($2::bytea[]) AS shown (asset_id)
 CROSS JOIN LATERAL (
-    SELECT account.asset_id, account.address, account.token_amount FROM account
+    SELECT coalesce(sum(account.token_amount), 0) AS balance, count(*) AS accounts,
+           (SELECT one.address FROM account AS one
+            WHERE one.kind = 1 AND NOT one.closed AND one.token_owner = $1 AND one.asset_id = shown.asset_id
+            ORDER BY one.address LIMIT 1) AS address
+    FROM account
     WHERE account.kind = 1 AND NOT account.closed AND account.token_owner = $1 AND account.asset_id = shown.asset_id
-) AS account
-LIMIT $3";
+) AS held
+WHERE held.accounts > 0";
+
+/// Of an owner's accounts of these mints the associated one, else the fullest: `$1` the owner, `$2` the mints, `$3` and `$4` where
+/// the associated one of each is by either token program.
+pub(crate) const NAMED: &str = "SELECT shown.asset_id, held.address
+FROM UNNEST($2::bytea[], $3::bytea[], $4::bytea[]) AS shown (asset_id, by_token, by_token_2022)
+CROSS JOIN LATERAL (
+    SELECT account.address FROM account
+    WHERE account.kind = 1 AND NOT account.closed AND account.token_owner = $1 AND account.asset_id = shown.asset_id
+    ORDER BY (account.address = shown.by_token OR account.address = shown.by_token_2022) DESC NULLS LAST,
+             account.token_amount DESC, account.address DESC
+    LIMIT 1
+) AS held";
 
 /// Lists by their names, as they are in this snapshot: `$1` kinds, `$2` keys, `$3` values.
 pub(crate) const LISTS: &str = "SELECT wanted.place, list.list_id, list.verified, list.total
@@ -187,6 +206,7 @@ pub(crate) fn statements() -> Vec<(String, &'static str)> {
     let others = [
         ("search_lists", LISTS),
         ("search_holdings", HOLDINGS),
+        ("search_named", NAMED),
         ("search_time", TIME),
         ("search_watermark", WATERMARK),
     ];
@@ -252,8 +272,17 @@ const FEW: &str = "WITH few AS MATERIALIZED (
     (SELECT asset.asset_id FROM asset WHERE asset.asset_signer = $32 LIMIT 10001)
     UNION ALL
     (SELECT asset.asset_id FROM asset WHERE asset.asset_id = $33)
+    UNION ALL
+    (SELECT member.asset_id FROM list_member AS member
+     WHERE member.list_id = ($30::bigint[])[1] AND member.slot_created BETWEEN $27 AND $28 LIMIT 10001)
+    UNION ALL
+    (SELECT asset.asset_id FROM asset WHERE $38::boolean AND asset.slot_created BETWEEN $27 AND $28 LIMIT 10001)
 )
 ";
+
+/// Nothing is looked up where more were gathered than are sorted.
+const FEW_ARE_FEW: &str = "\nWHERE (SELECT count(*) FROM few) <= 10000";
+const HELD_ARE_FEW: &str = "\nWHERE (SELECT count(*) FROM held) <= 10000";
 
 /// Likewise. An asset of which there are several accounts comes once.
 const GATHER_HELD: &str = "WITH held AS MATERIALIZED (
@@ -269,7 +298,7 @@ fn found(driver: Driver, order: Order, bounded: bool) -> Found {
     let (with, gathered, rows) = match driver {
         Driver::List => ("", NOTHING_GATHERED, list(order, bounded, &conditions())),
         Driver::Lists => ("", NOTHING_GATHERED, lists(order, bounded)),
-        Driver::Few => (FEW, FEW_GATHERED, candidates("few", order, bounded, &conditions())),
+        Driver::Few => (FEW, FEW_GATHERED, candidates(("few", FEW_ARE_FEW), order, bounded, &conditions())),
         Driver::Held if order.sort == Sort::Id => ("", NOTHING_GATHERED, held(order, bounded)),
         Driver::Held => (GATHER_HELD, HELD_GATHERED, held(order, bounded)),
         Driver::All => {
@@ -313,9 +342,9 @@ fn held(order: Order, bounded: bool) -> String {
         let bound = if bounded { order.bound(Rows::Account) } else { "" };
         let accounts =
             ["(\n", HELD, bound, "\n    ORDER BY ", order.by_columns(Rows::Account), "\n)"].concat();
-        candidates(&accounts, order, false, &tokens)
+        candidates((&accounts, ""), order, false, &tokens)
     } else {
-        candidates("held", order, bounded, &tokens)
+        candidates(("held", HELD_ARE_FEW), order, bounded, &tokens)
     };
     [
         "SELECT found.asset_id, found.position, found.version FROM (\n(",
@@ -328,8 +357,8 @@ fn held(order: Order, bounded: bool) -> String {
     .concat()
 }
 
-/// Those of some candidates for which the conditions hold.
-fn candidates(from: &str, order: Order, bounded: bool, conditions: &str) -> String {
+/// Those of some candidates for which the conditions hold, unless `few_enough` says that they are too many.
+fn candidates((from, few_enough): (&str, &str), order: Order, bounded: bool, conditions: &str) -> String {
     let bound = if bounded { order.bound(Rows::Asset) } else { "" };
     [
         "SELECT candidate.asset_id, asset.position, asset.version\nFROM ",
@@ -340,7 +369,9 @@ fn candidates(from: &str, order: Order, bounded: bool, conditions: &str) -> Stri
         bound,
         "\n      AND ",
         conditions,
-        "\n    OFFSET 0\n) AS asset\nORDER BY ",
+        "\n    OFFSET 0\n) AS asset",
+        few_enough,
+        "\nORDER BY ",
         order.by_candidate(),
     ]
     .concat()

@@ -42,7 +42,7 @@ macro_rules! by_asset {
         signatures!(
             "
 LEFT JOIN LATERAL (
-    SELECT tree, leaf_index FROM tree_change WHERE asset_id = $5 ORDER BY seq DESC LIMIT 1
+    SELECT tree, leaf_index FROM tree_change WHERE asset_id = $5 ORDER BY slot DESC, seq DESC LIMIT 1
 ) AS leaf ON true",
             "change.tree = leaf.tree AND change.leaf_index = leaf.leaf_index",
             $order

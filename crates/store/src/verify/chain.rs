@@ -11,10 +11,15 @@ use crate::chain::{AssetSources, Composed};
 use crate::read::members::pubkey;
 use crate::write::{ChainRow, parts, read_sources};
 
-/// A page of assets of the chain, with what is shown of them. `$1` the id behind which it begins, `$2` how many.
+/// A page of assets of the chain, with what is shown of them, and whether they are due to be made anew. `$1` the id behind
+/// which it begins, `$2` how many.
 pub(super) const CHAIN_ASSETS: &str =
     "SELECT made.asset_id, made.single, made.json_uri, made.version, asset.version, asset.slot_updated, asset.slot_created,
-    (SELECT octet_length(body) FROM document WHERE digest = sha256(convert_to(made.json_uri, 'UTF8')))
+    (SELECT octet_length(body) FROM document WHERE digest = sha256(convert_to(made.json_uri, 'UTF8'))),
+    EXISTS (SELECT FROM account JOIN remake_due ON remake_due.source = account.core_collection
+            WHERE account.address = made.asset_id)
+    OR EXISTS (SELECT FROM tree_change JOIN remake_due ON remake_due.source = tree_change.inherits
+               WHERE tree_change.asset_id = made.asset_id) AS due
 FROM (SELECT asset_id, single, json_uri, version FROM chain_asset WHERE asset_id > $1 ORDER BY asset_id LIMIT $2) AS made
      LEFT JOIN asset ON asset.asset_id = made.asset_id
 ORDER BY made.asset_id";
@@ -28,6 +33,8 @@ pub struct StoredChainAsset {
     row: ChainRow,
     /// What is shown of it.
     shown: Option<Shown>,
+    /// Whether it is due to be made anew: until then it is as it was.
+    due: bool,
 }
 
 /// What is shown of an asset.
@@ -39,8 +46,12 @@ struct Shown {
 }
 
 impl StoredChainAsset {
-    /// What is not as it is when the asset is made again: by columns, each with both values. What an import has written since is let be.
+    /// What is not as it is when the asset is made again: by columns, each with both values. What an import has written
+    /// since is let be, and what is due to be made again.
     pub fn differing(&self, made: Option<&Composed>) -> Vec<String> {
+        if self.due {
+            return Vec::new();
+        }
         let again = ChainRow::of(made);
         let (row, slots) = (&self.row, made.map(|made| (made.change.slot_created, made.change.slot_updated)));
         let mut differing = Vec::new();
@@ -94,20 +105,21 @@ impl Snapshot {
                 None => None,
             };
             let bytes = row.try_get::<Option<i32>, _>(7)?.and_then(|bytes| usize::try_from(bytes).ok());
-            Ok((id, made, shown, bytes))
+            Ok((id, (made, shown, row.try_get(8)?), bytes))
         });
         let page = read.collect::<Result<Vec<_>, StoreError>>()?;
-        let page = parts(page, |(_, made, _, bytes)| made.json_uri.as_deref().zip(*bytes)).into_iter().next();
+        let page =
+            parts(page, |(_, (made, ..), bytes)| made.json_uri.as_deref().zip(*bytes)).into_iter().next();
         let mut noted = BTreeMap::new();
         let mut wanted = BTreeMap::new();
-        for (id, made, shown, _) in page.unwrap_or_default() {
-            wanted.insert(id, made.json_uri.clone());
-            noted.insert(id, (made, shown));
+        for (id, of, _) in page.unwrap_or_default() {
+            wanted.insert(id, of.0.json_uri.clone());
+            noted.insert(id, of);
         }
         let sources = read_sources(&mut self.connection, &wanted).await?;
         let with_sources = sources.into_iter().filter_map(|sources| {
-            let (row, shown) = noted.remove(&sources.id)?;
-            Some(StoredChainAsset { sources, row, shown })
+            let (row, shown, due) = noted.remove(&sources.id)?;
+            Some(StoredChainAsset { sources, row, shown, due })
         });
         Ok(with_sources.collect())
     }

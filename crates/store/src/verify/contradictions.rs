@@ -27,6 +27,8 @@ pub enum Contradiction {
     UnqueuedDocument,
     /// A document or a dead letter is not under the digest of its own.
     Digest,
+    /// A change of a tree that does not say how many are missing in front of it.
+    Missing,
     /// An index that Postgres has marked as not valid.
     Index,
 }
@@ -41,7 +43,7 @@ const BY_KEYS: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapsc
 
 /// Each kind with the statement that returns its places: a text, and the asset or tree that it ends in. `$1` is how many
 /// at most.
-pub(super) const STATEMENTS: [(Contradiction, &str); 10] = [
+pub(super) const STATEMENTS: [(Contradiction, &str); 11] = [
     (
         Contradiction::Total,
         "SELECT format('list %s: total %s, members %s', list_id, total, members), NULL::bytea
@@ -86,7 +88,7 @@ pub(super) const STATEMENTS: [(Contradiction, &str); 10] = [
          FROM tree_change AS change LEFT JOIN tree ON tree.tree = change.tree
               LEFT JOIN tree_node AS node
               ON node.tree = change.tree AND node.node_index = (1::bigint << tree.depth::int) + change.leaf_index
-         WHERE node.seq IS NULL OR node.seq < change.seq LIMIT $1",
+         WHERE node.seq IS NULL OR (node.slot, node.seq) < (change.slot, change.seq) LIMIT $1",
     ),
     (
         Contradiction::UnknownChainAsset,
@@ -111,6 +113,15 @@ pub(super) const STATEMENTS: [(Contradiction, &str); 10] = [
          WHERE digest <> own LIMIT $1",
     ),
     (
+        Contradiction::Missing,
+        "SELECT format('change %s in slot %s, missing %s, said %s, tree', seq, slot, found, missing), tree
+         FROM (SELECT tree, slot, seq, missing,
+                      greatest(seq - 1 - CASE WHEN previous < seq THEN previous ELSE 0 END, 0) AS found
+               FROM (SELECT tree, slot, seq, missing, lag(seq) OVER (PARTITION BY tree ORDER BY slot, seq) AS previous
+                     FROM tree_change) AS ordered) AS counted
+         WHERE missing <> found LIMIT $1",
+    ),
+    (
         Contradiction::Index,
         "SELECT indexrelid::regclass::text, NULL::bytea FROM pg_index WHERE NOT indisvalid LIMIT $1",
     ),
@@ -129,6 +140,7 @@ impl Contradiction {
             Self::UnknownChainAsset => "unknown_chain_asset",
             Self::UnqueuedDocument => "unqueued_document",
             Self::Digest => "digest",
+            Self::Missing => "missing",
             Self::Index => "index",
         }
     }

@@ -28,6 +28,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
         ("verify_chain_assets", chain::CHAIN_ASSETS),
         ("verify_trees", trees::TREES),
         ("verify_gaps", trees::GAPS),
+        ("verify_missing_changes", trees::MISSING),
         ("verify_nodes", trees::NODES),
     ];
     let pages = pages.map(|(name, sql)| (name.to_owned(), sql)).into_iter();

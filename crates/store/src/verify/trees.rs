@@ -10,17 +10,24 @@ use crate::read::members::pubkey;
 /// A page of trees. `$1` the tree behind which it begins, `$2` how many.
 pub(super) const TREES: &str = "SELECT tree, depth FROM tree WHERE tree > $1 ORDER BY tree LIMIT $2";
 
-/// Ranges of numbers between changes that were seen. `$1` the tree, `$2` how many. A tree's making, change 0, leaves it
-/// empty: it is not missed.
+/// Ranges of numbers between changes that were seen, in the order of slots. `$1` the tree, `$2` how many. A tree's making,
+/// change 0, leaves it empty: it is not missed. A number that does not grow is one of a tree that was made again: it counts from 0
+/// anew. The primary key.
 pub(super) const GAPS: &str = "SELECT before + 1, seq - 1
-FROM (SELECT seq, lag(seq, 1, 0::bigint) OVER (ORDER BY seq) AS before FROM tree_change WHERE tree = $1) AS changes
-WHERE seq > before + 1 ORDER BY seq LIMIT $2";
+FROM (SELECT slot, seq, CASE WHEN previous < seq THEN previous ELSE 0 END AS before
+      FROM (SELECT slot, seq, lag(seq, 1, 0::bigint) OVER (ORDER BY slot, seq) AS previous
+            FROM tree_change WHERE tree = $1) AS changes) AS lives
+WHERE seq > before + 1 ORDER BY slot, seq LIMIT $2";
+
+/// How many changes of a tree were not seen, and at how many places. `$1` the tree. By `tree_change_missing`.
+pub(super) const MISSING: &str = "SELECT coalesce(sum(missing), 0)::bigint, count(*) FROM tree_change
+WHERE tree = $1 AND missing > 0";
 
 /// A page of the nodes above the leaves, each with the two below. `$1` the tree, `$2` the node behind which it begins,
 /// `$3` the first leaf, `$4` how many.
-pub(super) const NODES: &str = "SELECT node.node_index, node.seq, node.hash, below_left.seq, below_left.hash,
-       below_right.seq, below_right.hash
-FROM (SELECT node_index, seq, hash FROM tree_node WHERE tree = $1 AND node_index > $2 AND node_index < $3
+pub(super) const NODES: &str = "SELECT node.node_index, node.slot, node.seq, node.hash,
+       below_left.slot, below_left.seq, below_left.hash, below_right.slot, below_right.seq, below_right.hash
+FROM (SELECT node_index, slot, seq, hash FROM tree_node WHERE tree = $1 AND node_index > $2 AND node_index < $3
       ORDER BY node_index LIMIT $4) AS node
      LEFT JOIN tree_node AS below_left ON below_left.tree = $1 AND below_left.node_index = 2 * node.node_index
      LEFT JOIN tree_node AS below_right ON below_right.tree = $1 AND below_right.node_index = 2 * node.node_index + 1
@@ -49,12 +56,12 @@ pub struct Gap {
 pub struct StoredNode {
     /// Its place: 1 is the root.
     pub index: u64,
-    /// The change that it is of, and its hash.
-    pub node: (u64, [u8; 32]),
+    /// The change that it is of, by slot and number, and its hash.
+    pub node: ((u64, u64), [u8; 32]),
     /// Likewise the node below at the left; none where no change has touched it.
-    pub left: Option<(u64, [u8; 32])>,
+    pub left: Option<((u64, u64), [u8; 32])>,
     /// Likewise at the right.
-    pub right: Option<(u64, [u8; 32])>,
+    pub right: Option<((u64, u64), [u8; 32])>,
 }
 
 impl Snapshot {
@@ -95,6 +102,13 @@ impl Snapshot {
             .collect()
     }
 
+    /// How many changes of a tree were not seen, though later ones were, and how many gaps they make.
+    pub async fn missing(&mut self, tree: Pubkey) -> Result<(u64, u64), StoreError> {
+        let row = sqlx::query(MISSING).bind(tree.as_bytes()).fetch_one(&mut self.connection).await?;
+        let number = |at: usize| Ok::<_, StoreError>(row.try_get::<i64, _>(at)?.cast_unsigned());
+        Ok((number(0)?, number(1)?))
+    }
+
     /// The next `limit` nodes of a tree behind the node `after` (0 for the first) that are above the leaves.
     pub async fn nodes(
         &mut self,
@@ -111,14 +125,16 @@ impl Snapshot {
             .await?;
         rows.iter()
             .map(|row| {
-                let pair = |at: usize| -> Result<Option<(u64, [u8; 32])>, StoreError> {
-                    let seq: Option<i64> = row.try_get(at)?;
-                    let hash: Option<[u8; 32]> = row.try_get(at + 1)?;
-                    Ok(seq.map(i64::cast_unsigned).zip(hash))
+                let number =
+                    |at: usize| row.try_get::<Option<i64>, _>(at).map(|value| value.map(i64::cast_unsigned));
+                let below = |at: usize| -> Result<Option<((u64, u64), [u8; 32])>, StoreError> {
+                    let hash: Option<[u8; 32]> = row.try_get(at + 2)?;
+                    Ok(number(at)?.zip(number(at + 1)?).zip(hash))
                 };
                 let index: i64 = row.try_get(0)?;
-                let node = (row.try_get::<i64, _>(1)?.cast_unsigned(), row.try_get(2)?);
-                Ok(StoredNode { index: index.cast_unsigned(), node, left: pair(3)?, right: pair(5)? })
+                let of: (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
+                let node = ((of.0.cast_unsigned(), of.1.cast_unsigned()), row.try_get(3)?);
+                Ok(StoredNode { index: index.cast_unsigned(), node, left: below(4)?, right: below(7)? })
             })
             .collect()
     }

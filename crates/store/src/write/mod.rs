@@ -19,7 +19,7 @@ use vitrine_model::{Facts, ListKey, Pubkey, Rendered, Slot};
 
 pub(crate) use assets::{bits, signed};
 pub(crate) use chain::parts::parts;
-pub use chain::{ChainWritten, StoredLetter, statements as source_statements};
+pub use chain::{ChainWritten, GapTotals, StoredLetter, statements as source_statements};
 pub(crate) use chain::{Row as ChainRow, read_sources};
 pub use documents::{DueDocument, Kept, host_of, statements as document_statements};
 pub(crate) use lists::ListIds;

@@ -21,6 +21,7 @@ use vitrine_ingest::{
     IngestError, IngestEvent, IngestOptions, IngestSummary, RemakeSummary, ingest, retry_dead_letters,
 };
 use vitrine_model::Pubkey;
+use vitrine_store::GapTotals;
 
 use super::import::{BAR_INTERVAL, LINE_INTERVAL, bar, inputs, rejected_line};
 use super::{Context, UsageError, print};
@@ -62,6 +63,8 @@ const REFETCHED_AT_ONCE: u32 = 10_000;
 #[derive(Debug, Default)]
 struct Done {
     ingest: IngestSummary,
+    /// What is missing when all is read.
+    gaps: GapTotals,
     remake: Option<RemakeSummary>,
     documents: Option<FetchSummary>,
 }
@@ -87,7 +90,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     };
     let done = database.close_after(result).await?;
     if args.retry_dead_letters || !args.files.is_empty() {
-        print(&summary_text(&done.ingest, args.retry_dead_letters))?;
+        print(&summary_text(&done.ingest, args.retry_dead_letters, done.gaps))?;
     }
     if let Some(summary) = &done.remake {
         print(&remake::summary_text(summary))?;
@@ -119,6 +122,7 @@ async fn load(args: &Args, database: &Database, context: &Context) -> Result<Don
     let mut done = Done::default();
     if args.retry_dead_letters || !inputs.is_empty() {
         done.ingest = read(args, database, &inputs, &options, cancel.clone()).await?;
+        done.gaps = database.store.gap_totals().await?;
     }
     if args.remake {
         let patience = options.store_patience;
@@ -227,7 +231,7 @@ fn tell(bar: &ProgressBar, told: &watch::Sender<IngestSummary>, event: &IngestEv
     bar.suspend(|| crate::telemetry::say(&line));
 }
 
-fn summary_text(summary: &IngestSummary, retried: bool) -> String {
+fn summary_text(summary: &IngestSummary, retried: bool, gaps: GapTotals) -> String {
     let IngestSummary { read, rejected, undecoded, written, .. } = summary;
     let assets = &written.assets;
     let what = if retried { "dead letters tried again" } else { "lines" };
@@ -249,6 +253,11 @@ fn summary_text(summary: &IngestSummary, retried: bool) -> String {
     );
     if *undecoded > 0 {
         text.push_str("what was not decoded is kept: vitrine ingest --retry-dead-letters tries it again\n");
+    }
+    if gaps.changes > 0 {
+        let GapTotals { trees, changes, .. } = gaps;
+        let _ =
+            writeln!(text, "{changes} changes of {trees} trees were never seen: vitrine verify names them");
     }
     if summary.failed_files > 0 {
         let _ = writeln!(text, "files not read to their end: {}", summary.failed_files);
@@ -295,10 +304,13 @@ mod tests {
             elapsed: Duration::from_secs(2),
             ..IngestSummary::default()
         };
-        let text = summary_text(&summary, false);
+        let text = summary_text(&summary, false, GapTotals::default());
         assert!(text.starts_with("5 lines in 2.0 s (2/s)") && text.contains("1 rejected"), "{text}");
         assert!(text.contains("--retry-dead-letters"), "{text}");
-        let text = summary_text(&IngestSummary { interrupted: true, ..summary }, true);
+        assert!(!text.contains("never seen"), "{text}");
+        let gaps = GapTotals { trees: 2, places: 3, changes: 9 };
+        let text = summary_text(&IngestSummary { interrupted: true, ..summary }, true, gaps);
+        assert!(text.contains("\n9 changes of 2 trees were never seen"), "{text}");
         assert!(text.starts_with("5 dead letters") && text.contains("interrupted"), "{text}");
     }
 }

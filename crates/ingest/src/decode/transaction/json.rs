@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use vitrine_model::{Pubkey, PubkeyError, Slot};
 
+use super::super::named_json::from_json;
 use super::{Calls, Compiled, Message, Signature, Transaction, TransactionError, wire};
 
 /// The most bytes that one program may hand to another (`MAX_CPI_INSTRUCTION_DATA_LEN`). An instruction of the message
@@ -18,15 +19,27 @@ const MAX_DATA_BYTES: usize = 10 * 1024;
 /// base58 takes time with the square of its length.
 const MAX_DATA_CHARACTERS: usize = MAX_DATA_BYTES * 1366 / 1000;
 
+/// The most characters that base58 takes for a packet, which has 1232 bytes.
+const MAX_PACKET_CHARACTERS: usize = 1232 * 1366 / 1000 + 1;
+
 /// An answer of `getTransaction`. The flat form has no `transaction`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Record<'a> {
     slot: u64,
     block_time: Option<i64>,
+    version: Option<Version>,
     #[serde(borrow)]
     transaction: Option<&'a RawValue>,
     meta: Option<Meta>,
+}
+
+/// The format of a transaction: `"legacy"`, or the number of a later one.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Version {
+    Number(u64),
+    Name(String),
 }
 
 /// What a transaction led to.
@@ -55,6 +68,26 @@ struct Flat {
 struct Plain {
     signatures: Vec<Name>,
     message: PlainMessage,
+}
+
+/// A transaction in the encoding `jsonParsed`, which leaves out the data of the instructions that the node knows.
+#[derive(Deserialize)]
+struct PlainParsed {
+    #[expect(dead_code, reason = "only its type matters")]
+    message: ParsedMessage,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ParsedMessage {
+    #[expect(dead_code, reason = "only its type matters")]
+    account_keys: Vec<ParsedKey>,
+}
+
+#[derive(Deserialize)]
+struct ParsedKey {
+    #[expect(dead_code, reason = "only its type matters")]
+    pubkey: IgnoredAny,
 }
 
 #[derive(Deserialize)]
@@ -108,7 +141,8 @@ struct Name(Signature);
 
 /// Reads any of the three forms.
 pub(super) fn read(text: &str) -> Result<Transaction, TransactionError> {
-    let record: Record<'_> = serde_json::from_str(text)?;
+    let record: Record<'_> = parsed(text)?;
+    record.version.as_ref().map_or(Ok(()), Version::check)?;
     let (signature, message, meta) = match record.transaction {
         Some(transaction) => {
             let (signature, message) = encoded(transaction.get())?;
@@ -123,7 +157,7 @@ pub(super) fn read(text: &str) -> Result<Transaction, TransactionError> {
 }
 
 fn flat(text: &str) -> Result<(Signature, Message, Meta), TransactionError> {
-    let flat: Flat = serde_json::from_str(text)?;
+    let flat: Flat = parsed(text)?;
     let Flat { err, inner_instructions, loaded_addresses, .. } = flat;
     let instructions = compiled(flat.instructions);
     let message = Message { keys: keys(flat.account_keys), lookups: None, instructions };
@@ -133,13 +167,12 @@ fn flat(text: &str) -> Result<(Signature, Message, Meta), TransactionError> {
 /// A transaction as an object, or as a pair of text and encoding.
 fn encoded(transaction: &str) -> Result<(Signature, Message), TransactionError> {
     if transaction.starts_with('[') {
-        let (text, encoding): (String, String) = serde_json::from_str(transaction)?;
-        return match encoding.as_str() {
-            "base64" => wire::read(&STANDARD.decode(text)?),
-            _ => Err(TransactionError::Encoding(encoding)),
-        };
+        return wire::read(&packet(transaction)?);
     }
-    let Plain { signatures, message } = serde_json::from_str(transaction)?;
+    let Plain { signatures, message } = parsed(transaction).map_err(|error| {
+        let is_parsed = serde_json::from_str::<PlainParsed>(transaction).is_ok();
+        if is_parsed { TransactionError::Encoding("jsonParsed".to_owned()) } else { error }
+    })?;
     let signature = signatures.first().ok_or(TransactionError::NoSignature)?;
     let lookups = message.address_table_lookups.unwrap_or_default();
     let addresses =
@@ -150,6 +183,24 @@ fn encoded(transaction: &str) -> Result<(Signature, Message), TransactionError> 
         instructions: compiled(message.instructions),
     };
     Ok((signature.0, message))
+}
+
+/// The bytes of a transaction that is a pair of text and encoding.
+pub(super) fn packet(transaction: &str) -> Result<Vec<u8>, TransactionError> {
+    let (text, encoding): (String, String) = parsed(transaction)?;
+    match encoding.as_str() {
+        "base64" => STANDARD.decode(text).map_err(|error| TransactionError::Bytes(error.to_string())),
+        "base58" if text.len() > MAX_PACKET_CHARACTERS => {
+            let len = text.len();
+            Err(TransactionError::Bytes(format!("{len} characters, of at most {MAX_PACKET_CHARACTERS}")))
+        }
+        "base58" => bs58::decode(text).into_vec().map_err(|error| TransactionError::Bytes(error.to_string())),
+        _ => Err(TransactionError::Encoding(encoding)),
+    }
+}
+
+fn parsed<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, TransactionError> {
+    from_json(text).map_err(TransactionError::Json)
 }
 
 /// The instructions with their accounts and calls.
@@ -175,6 +226,17 @@ fn keys(keys: Vec<Key>) -> Vec<Pubkey> {
 
 fn compiled(instructions: Vec<Outer>) -> Vec<Compiled> {
     instructions.into_iter().map(Compiled::from).collect()
+}
+
+impl Version {
+    fn check(&self) -> Result<(), TransactionError> {
+        match self {
+            Self::Number(0) => Ok(()),
+            Self::Name(name) if name == "legacy" => Ok(()),
+            Self::Number(number) => Err(TransactionError::Version(number.to_string())),
+            Self::Name(name) => Err(TransactionError::Version(name.clone())),
+        }
+    }
 }
 
 impl From<Outer> for Compiled {

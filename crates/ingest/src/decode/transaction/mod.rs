@@ -1,7 +1,7 @@
 //! A transaction as Solana ran it: one flat list of instructions, each behind the one that called it.
 //!
-//! Three texts are read, by [`Transaction::from_json`]: the answer of `getTransaction` in the encodings `json` and
-//! `base64` (`transaction`, `meta` and `slot` side by side), and a flat object with `slot`, `signature`, `accountKeys`,
+//! Three texts are read, by [`Transaction::from_json`]: the answer of `getTransaction` in the encodings `json`, `base64`
+//! and `base58` (`transaction`, `meta` and `slot` side by side), and a flat object with `slot`, `signature`, `accountKeys`,
 //! `instructions` and `innerInstructions`, whose `accountKeys` are all accounts, static and loaded. In all of them the
 //! data of instructions is base58.
 
@@ -53,13 +53,16 @@ pub struct Instruction {
 pub enum TransactionError {
     /// Not JSON, or not of the shape that Solana's RPC has.
     #[error("not a transaction of getTransaction: {0}")]
-    Json(#[from] serde_json::Error),
-    /// An encoding that is neither `json` nor `base64`.
-    #[error("transactions in the encoding {0:?} are not read")]
+    Json(String),
+    /// An encoding that is none of `json`, `base64` and `base58`.
+    #[error("transaction: the encoding {0:?} is none of json, base64 and base58")]
     Encoding(String),
-    /// Not base64.
-    #[error("the transaction is not base64: {0}")]
-    Base64(#[from] base64::DecodeError),
+    /// Not of the encoding that it says.
+    #[error("transaction: {0}")]
+    Bytes(String),
+    /// A format that is newer than this version.
+    #[error("version: {0:?} is neither \"legacy\" nor 0")]
+    Version(String),
     /// The bytes of the transaction are not of the format that validators exchange.
     #[error("the transaction's bytes: {0}")]
     Wire(#[from] Reason),
@@ -131,6 +134,37 @@ struct Compiled {
 struct Calls {
     outer: usize,
     calls: Vec<(Compiled, Option<u32>)>,
+}
+
+impl TransactionError {
+    /// Whether the source has to tell it in another form: one that this version may be too old for is something else.
+    pub fn is_wrong_form(&self) -> bool {
+        match self {
+            Self::Json(_)
+            | Self::Encoding(_)
+            | Self::Bytes(_)
+            | Self::Slot(_)
+            | Self::NoSignature
+            | Self::NoMeta
+            | Self::NoInnerInstructions
+            | Self::Loaded { .. } => true,
+            Self::Version(_)
+            | Self::Wire(_)
+            | Self::Trailing(_)
+            | Self::Account { .. }
+            | Self::Outer { .. }
+            | Self::Height { .. } => false,
+        }
+    }
+}
+
+/// The name of a transaction that was refused, out of its pair of text and encoding: its bytes begin with it.
+pub(crate) fn signature_of_packet(transaction: &str) -> Option<[u8; 64]> {
+    let bytes = json::packet(transaction).ok()?;
+    match bytes.split_first()? {
+        (1..0x80, rest) => rest.first_chunk().copied(),
+        _ => None,
+    }
 }
 
 impl Transaction {

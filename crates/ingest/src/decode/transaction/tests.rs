@@ -130,6 +130,9 @@ fn all_forms_give_the_same_instructions() {
     assert_eq!(transaction, expected);
     assert_eq!(transaction.signature.to_string(), name());
     assert_eq!(read(&encoded(&wire())).unwrap(), expected);
+    let mut base58 = encoded(&wire());
+    base58["transaction"] = json!([bs58::encode(wire()).into_string(), "base58"]);
+    assert_eq!(read(&base58).unwrap(), expected);
     assert_eq!(read(&flat()).unwrap(), expected);
 }
 
@@ -207,6 +210,20 @@ fn what_the_node_left_out_is_named() {
 }
 
 #[test]
+fn a_format_of_tomorrow_is_named_and_may_be_read_tomorrow() {
+    for (version, is_read) in
+        [(json!("legacy"), true), (json!(0), true), (json!(1), false), (json!("2"), false)]
+    {
+        for mut record in [plain(), encoded(&wire()), flat()] {
+            record["version"] = version.clone();
+            let error = read(&record).err();
+            assert_eq!(error.is_none(), is_read, "{version}: {error:?}");
+            assert!(error.is_none_or(|error| !error.is_wrong_form()));
+        }
+    }
+}
+
+#[test]
 fn numbers_that_point_nowhere_are_refused() {
     let mut record = plain();
     record["transaction"]["message"]["instructions"][1]["accounts"][0] = json!(4);
@@ -235,18 +252,23 @@ fn texts_that_are_not_what_they_should_be_are_refused() {
         assert!(refusal(&record).contains("of at most"), "{}", refusal(&record));
     }
     let mut record = plain();
-    record["transaction"]["message"]["accountKeys"][0] = json!({"pubkey": key(1).to_string()});
-    assert!(matches!(read(&record), Err(TransactionError::Json(_))));
+    record["transaction"]["message"]["accountKeys"][0] = json!(7);
+    assert!(refusal(&record).contains("message.accountKeys[0]: invalid type"), "{}", refusal(&record));
+    record["transaction"]["message"]["accountKeys"] = json!([{"pubkey": key(1).to_string(), "signer": true}]);
+    let parsed = "transaction: the encoding \"jsonParsed\" is none of json, base64 and base58";
+    assert_eq!(refusal(&record), parsed);
     for signature in [name() + "1", "1".repeat(63), "l".to_owned()] {
         let mut record = flat();
         record["signature"] = json!(signature);
         assert!(refusal(&record).contains("a signature"), "{}", refusal(&record));
     }
     let mut record = encoded(&wire());
-    record["transaction"][1] = json!("base58");
-    assert_eq!(refusal(&record), "transactions in the encoding \"base58\" are not read");
-    record["transaction"] = json!(["?", "base64"]);
-    assert!(matches!(read(&record), Err(TransactionError::Base64(_))));
+    record["transaction"][1] = json!("base16");
+    assert_eq!(refusal(&record), "transaction: the encoding \"base16\" is none of json, base64 and base58");
+    for (text, encoding) in [("?", "base64"), ("0", "base58"), (&"z".repeat(1_700), "base58")] {
+        record["transaction"] = json!([text, encoding]);
+        assert!(matches!(read(&record), Err(TransactionError::Bytes(_))), "{encoding}");
+    }
     for text in ["", "{}", "[]", "null", "{\"slot\":1}", "{\"slot\":1,\"transaction\":7,\"meta\":{}}"] {
         assert!(Transaction::from_json(text).is_err(), "{text}");
     }

@@ -10,15 +10,12 @@ use crate::decode::bubblegum::Flags;
 /// do not have and which clients refuse.
 const INTERFACE: &str = "V1_NFT";
 
-/// The most that a sale can owe, in hundredths of a percent. What stands above it is the program's mark of an asset
-/// that owes what its collection says.
-const BASIS_POINTS_MAX: u16 = 10_000;
-
 impl Leaf {
     /// The asset of the leaf. One that was burnt or redeemed shows the leaf that was; one that was decompressed is in no
     /// tree any more, and is shown so until its token's accounts tell more.
     pub(in super::super) fn into_draft(self) -> Draft {
         let compression = (self.fate != Fate::Decompressed).then(|| self.compression());
+        let royalty = royalty(&self.metadata, self.state.v2.is_some(), self.inherited);
         let LeafMetadata { name, symbol, uri, creators, collection, .. } = self.metadata;
         Draft {
             interface: Some(INTERFACE),
@@ -44,11 +41,7 @@ impl Leaf {
                 })
                 .into_iter()
                 .collect(),
-            royalty: royalty(
-                self.metadata.seller_fee_basis_points,
-                self.metadata.primary_sale_happened,
-                self.state.v2.is_some(),
-            ),
+            royalty,
             ownership: ownership(&self.state, self.fate),
             uses: self.metadata.uses.map(uses),
             supply: Some(supply(self.metadata.edition_nonce)),
@@ -79,11 +72,12 @@ impl Leaf {
     }
 }
 
-/// What the collection says is not known here: an asset that inherits it owes nothing that could be named.
-fn royalty(basis_points: u16, primary_sale_happened: bool, is_v2: bool) -> DraftRoyalty {
-    if is_v2 && basis_points > BASIS_POINTS_MAX {
+/// What a sale owes; where the collection says so, as far as its account is known.
+fn royalty(metadata: &LeafMetadata, is_v2: bool, inherited: Option<u16>) -> DraftRoyalty {
+    let LeafMetadata { seller_fee_basis_points: basis_points, primary_sale_happened, .. } = *metadata;
+    if is_v2 && metadata.inherits_royalties() {
         return DraftRoyalty {
-            basis_points: 0,
+            basis_points: inherited.unwrap_or(0),
             basis_points_raw: Some(basis_points),
             inherited: Some(true),
             primary_sale_happened,

@@ -127,7 +127,25 @@ pub enum Fate {
     Decompressed,
 }
 
+/// The most that a sale can owe, in hundredths of a percent. What stands above it is the program's mark of an asset
+/// that owes what its collection says.
+const BASIS_POINTS_MAX: u16 = 10_000;
+
+impl LeafMetadata {
+    /// Whether the asset owes what its collection says; leaves of version 2 alone can.
+    pub(super) fn inherits_royalties(&self) -> bool {
+        self.seller_fee_basis_points > BASIS_POINTS_MAX
+    }
+}
+
 impl LeafEvent {
+    /// The collection whose royalties it says that the asset has.
+    pub(super) fn inherits(&self) -> Option<Pubkey> {
+        self.leaf.and_then(|leaf| leaf.v2)?;
+        let metadata = self.metadata.as_ref().filter(|metadata| metadata.inherits_royalties())?;
+        metadata.collection.map(|collection| collection.key)
+    }
+
     /// What an event says. `None` for one that is of no asset, as the making of a tree.
     ///
     /// The asset is the one of the leaf that was logged, or else of the place that changed in the tree: Bubblegum fills a

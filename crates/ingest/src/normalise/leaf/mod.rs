@@ -12,6 +12,7 @@ mod transaction;
 pub use event::{
     Fate, LeafCollection, LeafCreator, LeafEvent, LeafMetadata, LeafState, LeafStateV2, LeafUses,
 };
+pub(super) use fold::is_readable;
 pub use fold::{Leaf, fold};
 pub use transaction::{TransactionSeen, transaction};
 

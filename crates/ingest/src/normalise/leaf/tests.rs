@@ -54,7 +54,7 @@ fn change_log(index: u32) -> Vec<u8> {
 
 #[test]
 fn a_change_of_any_tree_is_kept() {
-    let tx = of(vec![call(SPL_ACCOUNT_COMPRESSION, &[], vec![], 1), call(SPL_NOOP, &[], change_log(1), 2)]);
+    let tx = of(vec![call(SPL_ACCOUNT_COMPRESSION, &[9], vec![], 1), call(SPL_NOOP, &[], change_log(1), 2)]);
     let expected = TreeChange {
         tree: key(9),
         program: SPL_ACCOUNT_COMPRESSION,
@@ -65,6 +65,7 @@ fn a_change_of_any_tree_is_kept() {
         asset_id: None,
         instruction: None,
         event: None,
+        inherits: None,
         path: vec![[1; 32], [2; 32]],
     };
     assert_eq!(transaction(&tx), TransactionSeen { tree_changes: vec![expected], ..Default::default() });
@@ -73,11 +74,30 @@ fn a_change_of_any_tree_is_kept() {
     assert_eq!(transaction(&bare), TransactionSeen::default());
 }
 
+/// A node that does not record who called makes all calls of an instruction look alike.
+#[test]
+fn nobody_logs_a_change_in_the_name_of_the_compression_program() {
+    let verify_leaf = [124, 220, 22, 223, 104, 10, 250, 224];
+    let seen = |accounts: &[u8], data: &[u8]| {
+        let mut tx = of(vec![
+            call(TOKEN, &[], vec![], 1),
+            call(SPL_ACCOUNT_COMPRESSION, accounts, data.to_vec(), 2),
+            call(SPL_NOOP, &[], change_log(1), 2),
+        ]);
+        tx.instructions[1..].iter_mut().for_each(|call| call.height = None);
+        transaction(&tx)
+    };
+    assert_eq!(seen(&[9], &[0; 8]).tree_changes.len(), 1);
+    assert_eq!(seen(&[9], &verify_leaf), TransactionSeen::default());
+    let other = seen(&[8], &[0; 8]);
+    assert_eq!((other.tree_changes.len(), other.problems.len()), (0, 1));
+}
+
 #[test]
 fn what_is_no_path_is_a_problem_and_no_change() {
     for data in [change_log(0), change_log(2), change_log(u32::MAX), change_log(1)[..50].to_vec()] {
         let seen = transaction(&of(vec![
-            call(SPL_ACCOUNT_COMPRESSION, &[], vec![], 1),
+            call(SPL_ACCOUNT_COMPRESSION, &[9], vec![], 1),
             call(SPL_NOOP, &[], data, 2),
         ]));
         assert_eq!((seen.tree_changes.len(), seen.problems.len()), (0, 1));
@@ -90,7 +110,7 @@ fn an_unknown_instruction_is_a_problem_and_its_change_is_kept() {
     let bubblegum = crate::decode::bubblegum::BUBBLEGUM;
     let seen = transaction(&of(vec![
         call(bubblegum, &[], vec![1; 8], 1),
-        call(SPL_ACCOUNT_COMPRESSION, &[], vec![], 2),
+        call(SPL_ACCOUNT_COMPRESSION, &[9], vec![], 2),
         call(SPL_NOOP, &[], change_log(1), 3),
     ]));
     assert_eq!(seen.tree_changes.len(), 1);
@@ -138,6 +158,7 @@ impl Rows {
                 slot: change.slot,
                 instruction: change.instruction.clone().unwrap(),
                 event: change.event.clone().unwrap(),
+                inherited: None,
             });
         }
         for event in self.events.values().filter(|event| event.asset_id == id) {
@@ -278,6 +299,7 @@ fn event(sources: &mut AssetSources, seq: u64, event: &Value) {
         slot: Slot::new(seq).unwrap(),
         instruction: "Any".to_owned(),
         event: event.to_string(),
+        inherited: None,
     };
     sources.leaf.push(change);
     sources.leaf.sort_by_key(|change| change.seq);
@@ -371,5 +393,28 @@ fn flags_are_what_they_say() {
             (&json!(true), &json!(u16::MAX))
         );
         assert_eq!((&royalty["basis_points"], &royalty["percent"]), (&json!(0), &json!(0.0)));
+    }
+}
+
+#[test]
+fn a_leaf_inherits_only_where_it_says_so() {
+    let v2 = json!({"collection_hash": key(30), "asset_data_hash": key(31), "flags": 0});
+    let collection = json!({"key": key(12), "verified": true});
+    let event = |fee: u16, v2: Value, collection: Value| -> LeafEvent {
+        let mut event = json!({"leaf": state(2, 2), "metadata": metadata("A")});
+        event["leaf"]["v2"] = v2;
+        (event["metadata"]["seller_fee_basis_points"], event["metadata"]["collection"]) =
+            (fee.into(), collection);
+        serde_json::from_value(event).unwrap()
+    };
+    assert_eq!(event(10_001, v2.clone(), collection.clone()).inherits(), Some(key(12)));
+    assert_eq!(event(u16::MAX, v2.clone(), collection.clone()).inherits(), Some(key(12)));
+    for event in [
+        event(10_000, v2.clone(), collection.clone()),
+        event(10_001, Value::Null, collection),
+        event(10_001, v2, Value::Null),
+        LeafEvent::default(),
+    ] {
+        assert_eq!(event.inherits(), None);
     }
 }

@@ -77,6 +77,7 @@ impl TransactionSeen {
         // There is none where the change itself was no change: then that is the problem.
         if let Some(change) = change {
             change.asset_id = Some(asset_id);
+            change.inherits = leaf.inherits();
             change.instruction = Some(name);
             change.event = Some(text);
         }
@@ -97,6 +98,9 @@ fn change(tx: &Transaction, at: usize) -> Result<Option<TreeChange>, String> {
         Ok(LogEvent::ApplicationData(_)) => return Ok(None),
         Err(reason) => return Err(format!("the change of a tree: {reason}")),
     };
+    if !tx.instructions[at].accounts.contains(&log.tree) {
+        return Err(format!("a change of the tree {}, which the instruction was not for", log.tree));
+    }
     if !leads_to_the_root(&log) {
         return Err(format!(
             "change {} of the tree {} is no path from a leaf to the root",
@@ -113,6 +117,7 @@ fn change(tx: &Transaction, at: usize) -> Result<Option<TreeChange>, String> {
         asset_id: None,
         instruction: None,
         event: None,
+        inherits: None,
         path: log.path.into_iter().map(|node| node.node).collect(),
     }))
 }

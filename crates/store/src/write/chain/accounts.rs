@@ -15,20 +15,20 @@ use crate::chain::{AccountContent, AccountKind, AccountSeen, Edition, TokenAccou
 const INSERT: &str = "INSERT INTO account (address, kind, asset_id, slot, write_version, closed, slot_first,
     content_slot, content_write_version, program, data, token_owner, token_amount, token_delegate, token_delegated_amount,
     token_frozen, token_close_authority, token_extensions, edition_parent, edition_number, edition_supply,
-    edition_max_supply, core_collection, core_authority)
+    edition_max_supply, core_collection, core_authority, core_royalty)
 SELECT new.address, new.kind, new.asset_id, new.slot, new.write_version, new.closed, new.slot_first, new.content_slot,
     new.content_write_version, new.program, new.data, new.token_owner, new.token_amount::numeric, new.token_delegate,
     new.token_delegated_amount::numeric, new.token_frozen, new.token_close_authority, new.token_extensions,
     new.edition_parent, new.edition_number::numeric, new.edition_supply::numeric, new.edition_max_supply::numeric,
-    new.core_collection, new.core_authority
+    new.core_collection, new.core_authority, new.core_royalty
 FROM UNNEST($1::bytea[], $2::smallint[], $3::bytea[], $4::bigint[], $5::bigint[], $6::boolean[], $7::bigint[],
             $8::bigint[], $9::bigint[], $10::bytea[], $11::bytea[], $12::bytea[], $13::text[], $14::bytea[], $15::text[],
             $16::boolean[], $17::bytea[], $18::text[], $19::bytea[], $20::text[], $21::text[], $22::text[],
-            $23::bytea[], $24::bytea[])
+            $23::bytea[], $24::bytea[], $25::integer[])
      AS new (address, kind, asset_id, slot, write_version, closed, slot_first, content_slot, content_write_version,
              program, data, token_owner, token_amount, token_delegate, token_delegated_amount, token_frozen,
              token_close_authority, token_extensions, edition_parent, edition_number, edition_supply, edition_max_supply,
-             core_collection, core_authority)";
+             core_collection, core_authority, core_royalty)";
 
 /// As [`INSERT`], for rows that are locked.
 const REPLACE: &str = "UPDATE account
@@ -40,15 +40,15 @@ SET kind = new.kind, asset_id = new.asset_id, slot = new.slot, write_version = n
     token_extensions = new.token_extensions, edition_parent = new.edition_parent,
     edition_number = new.edition_number::numeric, edition_supply = new.edition_supply::numeric,
     edition_max_supply = new.edition_max_supply::numeric,
-    core_collection = new.core_collection, core_authority = new.core_authority
+    core_collection = new.core_collection, core_authority = new.core_authority, core_royalty = new.core_royalty
 FROM UNNEST($1::bytea[], $2::smallint[], $3::bytea[], $4::bigint[], $5::bigint[], $6::boolean[], $7::bigint[],
             $8::bigint[], $9::bigint[], $10::bytea[], $11::bytea[], $12::bytea[], $13::text[], $14::bytea[], $15::text[],
             $16::boolean[], $17::bytea[], $18::text[], $19::bytea[], $20::text[], $21::text[], $22::text[],
-            $23::bytea[], $24::bytea[])
+            $23::bytea[], $24::bytea[], $25::integer[])
      AS new (address, kind, asset_id, slot, write_version, closed, slot_first, content_slot, content_write_version,
              program, data, token_owner, token_amount, token_delegate, token_delegated_amount, token_frozen,
              token_close_authority, token_extensions, edition_parent, edition_number, edition_supply, edition_max_supply,
-             core_collection, core_authority)
+             core_collection, core_authority, core_royalty)
 WHERE account.address = new.address";
 
 /// Rows whose content stays. What is asked for itself is none of a closed account.
@@ -70,16 +70,18 @@ FROM UNNEST($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::boolean[],
      AS new (address, asset_id, slot, write_version, closed, slot_first)
 WHERE account.address = new.address";
 
-/// Holds updates against what is stored, under locks in the order of addresses, and writes what is newer.
+/// Holds updates against what is stored, under locks in the order of addresses, and writes what is newer. The rows of `shared`,
+/// of which the rest of the batch says that assets share them, are made and locked with them.
 pub(super) async fn write<'b>(
     connection: &mut PgConnection,
     updates: &'b [AccountSeen],
+    shared: &BTreeSet<Pubkey>,
 ) -> Result<Changes<'b>, StoreError> {
-    if updates.is_empty() {
+    if updates.is_empty() && shared.is_empty() {
         return Ok(Changes::default());
     }
-    let stored = lock(connection, updates).await?;
-    let changes = registers::changes(updates, &stored);
+    let stored = lock(connection, &registers::addresses(updates, shared)).await?;
+    let changes = registers::changes(updates, shared, &stored);
     if !changes.inserted.is_empty() {
         bind(sqlx::query(INSERT), &changes.inserted).execute(&mut *connection).await?;
     }
@@ -101,31 +103,14 @@ pub(super) async fn write<'b>(
     Ok(changes)
 }
 
-/// The members of collections of MPL Core, in the order of their addresses, which are their ids. Index
-/// `account_core_collection`.
-pub(super) async fn members(
-    connection: &mut PgConnection,
-    collections: &BTreeSet<Pubkey>,
-) -> Result<BTreeSet<Pubkey>, StoreError> {
-    if collections.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let rows = sqlx::query("SELECT address FROM account WHERE core_collection = ANY($1)")
-        .bind(collections.iter().map(|collection| *collection.as_bytes()).collect::<Vec<_>>())
-        .fetch_all(connection)
-        .await?;
-    rows.iter().map(|row| Ok(Pubkey::from_bytes(row.try_get(0)?))).collect()
-}
-
 async fn lock(
     connection: &mut PgConnection,
-    updates: &[AccountSeen],
+    addresses: &BTreeSet<Pubkey>,
 ) -> Result<HashMap<Pubkey, Register>, StoreError> {
-    let addresses: Vec<[u8; 32]> =
-        registers::addresses(updates).iter().map(|address| *address.as_bytes()).collect();
+    let addresses: Vec<[u8; 32]> = addresses.iter().map(|address| *address.as_bytes()).collect();
     let rows = sqlx::query(
         "SELECT address, kind, asset_id, slot, write_version, closed, content_slot, content_write_version, slot_first,
-                core_authority
+                core_authority, core_royalty
          FROM account WHERE address = ANY($1) ORDER BY address FOR UPDATE",
     )
     .bind(addresses)
@@ -159,7 +144,10 @@ fn register(row: &PgRow) -> Result<Register, StoreError> {
         closed,
         content,
         slot_first: row.try_get::<Option<i64>, _>(8)?.map(slot).transpose()?,
-        authority: row.try_get::<Option<[u8; 32]>, _>(9)?.map(Pubkey::from_bytes),
+        lends: (
+            row.try_get::<Option<[u8; 32]>, _>(9)?.map(Pubkey::from_bytes),
+            basis_points(row.try_get(10)?),
+        ),
     })
 }
 
@@ -192,7 +180,13 @@ fn bind<'q>(
         .bind(column(rows, |row| master(row).map(|(supply, _)| number(supply))))
         .bind(column(rows, |row| master(row)?.1.map(number)))
         .bind(column(rows, |row| Some(*row.content?.collection()?.as_bytes())))
-        .bind(column(rows, |row| Some(*row.content?.authority()?.as_bytes())))
+        .bind(column(rows, |row| Some(*row.content?.lends().0?.as_bytes())))
+        .bind(column(rows, |row| Some(i32::from(row.content?.lends().1?))))
+}
+
+/// The table refuses what is none.
+pub(super) fn basis_points(value: Option<i32>) -> Option<u16> {
+    value.and_then(|value| u16::try_from(value).ok())
 }
 
 /// 0 and 0 of an account that others only told of.
@@ -202,7 +196,7 @@ fn newest(row: &Row<'_>) -> Moment {
 
 fn program(row: &Row<'_>) -> Option<Pubkey> {
     match &row.content?.content {
-        AccountContent::Closed => None,
+        AccountContent::Closed | AccountContent::Foreign => None,
         AccountContent::Token(token) => Some(token.program),
         AccountContent::Data { program, .. } => Some(*program),
     }

@@ -6,6 +6,8 @@
 
 mod accounts;
 mod again;
+mod due;
+mod gaps;
 mod letters;
 mod make;
 pub(crate) mod parts;
@@ -20,6 +22,7 @@ use std::ops::AddAssign;
 use sqlx::postgres::PgConnection;
 use vitrine_model::Pubkey;
 
+pub use gaps::GapTotals;
 pub use letters::StoredLetter;
 pub(crate) use make::Row;
 pub(crate) use sources::read as read_sources;
@@ -30,15 +33,16 @@ use super::{Progress, Written};
 use crate::chain::{ChainBatch, Compose};
 use crate::{Store, StoreError};
 
-/// How many members of a collection are made anew at once where its authority changes. There may be more of them than memory
-/// has room for; what a later part locks out of order ends in another try at worst.
-const MEMBERS_AT_ONCE: usize = 1000;
-
-/// Name and text of the statements that read what assets are made of, for the tests that hold them against golden files.
+/// Statements with their names, for the tests that hold them against golden files and plans.
 pub fn statements() -> Vec<(String, &'static str)> {
     let mut statements = sources::statements();
-    let others = [("remake_ids", again::IDS), ("dead_letters", letters::LETTERS)];
-    statements.extend(others.map(|(name, sql)| (name.to_owned(), sql)));
+    let others = [
+        ("remake_ids", again::IDS),
+        ("dead_letters", letters::LETTERS),
+        ("gaps_note", gaps::NOTE),
+        ("gaps_totals", gaps::TOTALS),
+    ];
+    statements.extend(others.into_iter().chain(due::statements()).map(|(name, sql)| (name.to_owned(), sql)));
     statements
 }
 
@@ -71,15 +75,41 @@ impl AddAssign for ChainWritten {
 }
 
 impl Store {
-    /// Writes what a batch tells, and the assets that are made of it: all of it or nothing. To write it twice is to write
-    /// it once, and batches may come in any order. Where another writer comes between, the batch is tried again from the
-    /// start.
+    /// Writes what a batch tells, and the assets that are made of it, and then those that share what it changed
+    /// ([`Store::remake_due`]). To write it twice is to write it once, and batches may come in any order.
     pub async fn write_chain(
         &self,
         batch: &ChainBatch,
         compose: Compose<'_>,
     ) -> Result<ChainWritten, StoreError> {
-        self.persist(|| self.write_chain_once(batch, compose)).await
+        let mut written = self.write_chain_batch(batch, compose).await?;
+        while let Some(more) = self.remake_due(compose).await? {
+            written.assets += more;
+        }
+        Ok(written)
+    }
+
+    /// Writes what a batch tells, and the assets that are made of it: all of it or nothing. Those that share what it
+    /// changed are left to [`Store::remake_due`]. Where another writer comes between, the batch is tried again from the start.
+    ///
+    /// The watermark of a batch is written behind it, and behind all that was due to be made anew.
+    pub async fn write_chain_batch(
+        &self,
+        batch: &ChainBatch,
+        compose: Compose<'_>,
+    ) -> Result<ChainWritten, StoreError> {
+        let mut written = self.persist(|| self.write_chain_once(batch, compose)).await?;
+        if let Some(slot) = batch.watermark {
+            written.assets += self.remake_all_due(compose).await?;
+            sqlx::query(
+                "INSERT INTO watermark (source, slot) VALUES ('ingest', $1)
+                 ON CONFLICT (source) DO UPDATE SET slot = greatest(watermark.slot, excluded.slot)",
+            )
+            .bind(slot.as_i64())
+            .execute(&self.write)
+            .await?;
+        }
+        Ok(written)
     }
 
     /// Makes assets anew of what is stored: for a document that has arrived, or a decoder that reads more than before.
@@ -95,32 +125,20 @@ impl Store {
         let mut transaction = self.begin().await?;
         let connection: &mut PgConnection = &mut transaction;
         let mut progress = Progress::default();
-        let accounts = accounts::write(connection, &batch.accounts).await?;
+        let shared = batch.tree_changes.iter().filter_map(|change| change.inherits).collect();
+        let accounts = accounts::write(connection, &batch.accounts, &shared).await?;
         let changed = accounts.inserted.len() + accounts.replaced.len() + accounts.adjusted.len();
         let mut written =
             ChainWritten { accounts: changed as u64, stale: accounts.stale, ..ChainWritten::default() };
-        let members = accounts::members(connection, &accounts.collections).await?;
+        due::add(connection, &accounts.collections).await?;
         let mut touched = Touched { all: accounts.touched, held: accounts.held };
         written.tree_changes = trees::write(connection, &batch.tree_changes, &mut touched.all).await?;
+        gaps::note(connection, &batch.tree_changes).await?;
         written.leaf_events = trees::write_events(connection, &batch.leaf_events, &mut touched.all).await?;
         written.dead_letters = letters::write(connection, &batch.dead_letters).await?;
         letters::settle(connection, &batch.settled).await?;
         self.make(connection, &touched, compose, &mut progress).await?;
-        let members: Vec<Pubkey> = members.difference(&touched.all).copied().collect();
-        for part in members.chunks(MEMBERS_AT_ONCE) {
-            let touched = Touched { all: part.iter().copied().collect(), held: BTreeSet::new() };
-            self.make(connection, &touched, compose, &mut progress).await?;
-        }
         progress.count(connection).await?;
-        if let Some(slot) = batch.watermark {
-            sqlx::query(
-                "INSERT INTO watermark (source, slot) VALUES ('ingest', $1)
-                 ON CONFLICT (source) DO UPDATE SET slot = greatest(watermark.slot, excluded.slot)",
-            )
-            .bind(slot.as_i64())
-            .execute(&mut *connection)
-            .await?;
-        }
         transaction.commit().await?;
         written.assets = self.note(progress);
         Ok(written)

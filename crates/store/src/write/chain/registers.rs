@@ -27,8 +27,8 @@ pub(super) struct Register {
     pub(super) content: Option<Moment>,
     /// The lowest slot of an update with content.
     pub(super) slot_first: Option<Slot>,
-    /// The authority that its newest content lends to others: a collection's, of MPL Core.
-    pub(super) authority: Option<Pubkey>,
+    /// What its newest content lends to others: a collection's authority and share of royalties, of MPL Core.
+    pub(super) lends: (Option<Pubkey>, Option<u16>),
 }
 
 /// A row that changes.
@@ -51,7 +51,7 @@ pub(super) struct Changes<'b> {
     pub(super) adjusted: Vec<Row<'b>>,
     /// The assets that these are parts of.
     pub(super) touched: BTreeSet<Pubkey>,
-    /// The collections whose authority is another one now: their members change.
+    /// The collections whose authority or share of royalties is another one now: those who share them change.
     pub(super) collections: BTreeSet<Pubkey>,
     /// The mints of changed token accounts.
     pub(super) held: BTreeSet<Pubkey>,
@@ -68,7 +68,7 @@ impl Default for Register {
             closed: false,
             content: None,
             slot_first: None,
-            authority: None,
+            lends: (None, None),
         }
     }
 }
@@ -80,7 +80,7 @@ impl Register {
     /// transaction meant to do, has a write version.
     fn take(&mut self, update: &AccountSeen) -> bool {
         let moment = (update.slot, update.write_version);
-        let closes = update.content == AccountContent::Closed;
+        let closes = update.ends();
         if self.newest.is_none_or(|newest| moment > newest || (moment == newest && self.closed && !closes)) {
             self.newest = Some(moment);
             self.closed = closes;
@@ -95,7 +95,7 @@ impl Register {
         self.content = Some(moment);
         self.kind = update.kind;
         self.asset_id = update.asset_id.or(self.asset_id);
-        self.authority = update.authority();
+        self.lends = update.lends();
         true
     }
 
@@ -106,14 +106,18 @@ impl Register {
 }
 
 /// Every address that a batch writes, in order. The collection of a member is one of them, known or not: whoever changes
-/// its authority waits for whoever adds a member, and the other way round.
-pub(super) fn addresses(updates: &[AccountSeen]) -> BTreeSet<Pubkey> {
+/// its authority waits for whoever adds a member, and the other way round. `shared` are others of which the same is true.
+pub(super) fn addresses(updates: &[AccountSeen], shared: &BTreeSet<Pubkey>) -> BTreeSet<Pubkey> {
     let others = updates.iter().flat_map(|update| update.tells_of.iter().copied().chain(update.collection()));
-    updates.iter().map(|update| update.address).chain(others).collect()
+    updates.iter().map(|update| update.address).chain(others).chain(shared.iter().copied()).collect()
 }
 
-/// Holds a batch against what is stored.
-pub(super) fn changes<'b>(updates: &'b [AccountSeen], stored: &HashMap<Pubkey, Register>) -> Changes<'b> {
+/// Holds a batch against what is stored; `shared` as in [`addresses`].
+pub(super) fn changes<'b>(
+    updates: &'b [AccountSeen],
+    shared: &BTreeSet<Pubkey>,
+    stored: &HashMap<Pubkey, Register>,
+) -> Changes<'b> {
     let mut changes = Changes::default();
     let mut rows: BTreeMap<Pubkey, Row<'b>> = BTreeMap::new();
     let row_of = |address: Pubkey| Row {
@@ -121,7 +125,20 @@ pub(super) fn changes<'b>(updates: &'b [AccountSeen], stored: &HashMap<Pubkey, R
         register: stored.get(&address).copied().unwrap_or_default(),
         content: None,
     };
-    for update in updates {
+    for &address in shared {
+        rows.entry(address).or_insert_with(|| row_of(address));
+    }
+    // Last of all what belongs to others: it ends accounts that are known, and makes none known. There are more accounts of
+    // other programs than there are of ours.
+    let (foreign, ours): (Vec<_>, Vec<_>) =
+        updates.iter().partition(|update| update.content == AccountContent::Foreign);
+    for update in ours.into_iter().chain(foreign) {
+        if update.content == AccountContent::Foreign
+            && !rows.contains_key(&update.address)
+            && !stored.contains_key(&update.address)
+        {
+            continue;
+        }
         let row = rows.entry(update.address).or_insert_with(|| row_of(update.address));
         let before = row.register;
         if row.register.take(update) {
@@ -155,7 +172,7 @@ impl<'b> Changes<'b> {
                 (None, _) => {}
             }
         }
-        if before.and_then(|register| register.authority) != row.register.authority {
+        if before.map_or((None, None), |register| register.lends) != row.register.lends {
             self.collections.insert(row.address);
         }
         match (before, row.content) {
@@ -204,7 +221,7 @@ mod tests {
         let mut table: BTreeMap<Pubkey, (Register, Option<AccountContent>)> = BTreeMap::new();
         for batch in batches {
             let stored = table.iter().map(|(address, (register, _))| (*address, *register)).collect();
-            let changes = changes(batch, &stored);
+            let changes = changes(batch, &BTreeSet::new(), &stored);
             for row in changes.inserted.iter().chain(&changes.replaced).chain(&changes.adjusted) {
                 let place = table.entry(row.address).or_default();
                 place.0 = row.register;
@@ -242,16 +259,17 @@ mod tests {
     #[test]
     fn what_touches_an_asset_and_what_does_not() {
         let first = [update(1, 5, 0, false)];
-        let told = changes(&first, &HashMap::new());
+        let none = BTreeSet::new();
+        let told = changes(&first, &none, &HashMap::new());
         assert_eq!((told.inserted.len(), told.stale), (2, 0), "the mint, and the edition that it tells of");
         assert_eq!(told.touched, BTreeSet::from([key(1)]));
         let stored = told.inserted.iter().map(|row| (row.address, row.register)).collect();
-        let again = changes(&first, &stored);
+        let again = changes(&first, &none, &stored);
         assert_eq!((again.stale, again.touched.len()), (1, 0), "the same once more is nothing");
         let earlier = [update(1, 3, 0, false)];
-        let earlier = changes(&earlier, &stored);
+        let earlier = changes(&earlier, &none, &stored);
         assert_eq!(earlier.adjusted.len(), 1, "an older one still says that the account was there");
         let closed = [update(1, 4, 0, true)];
-        assert_eq!(changes(&closed, &stored).stale, 1, "an older end says nothing");
+        assert_eq!(changes(&closed, &none, &stored).stale, 1, "an older end says nothing");
     }
 }

@@ -7,6 +7,7 @@ use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 use vitrine_model::{Pubkey, Slot};
 
+use super::accounts::basis_points;
 use crate::StoreError;
 use crate::chain::{
     AccountKind, AssetSources, Document, Holder, LeafChange, LeafEvent, SourceAccount, TokenAccount,
@@ -27,9 +28,13 @@ const HOLDERS: &str = "SELECT wanted.asset_id, held.* FROM UNNEST($1::bytea[]) A
     ORDER BY slot DESC, write_version DESC, address LIMIT 1
 ) AS held";
 
-/// The changes of leaves. `$1` the assets. Index `tree_change_asset`.
-const CHANGES: &str = "SELECT asset_id, tree, seq, leaf_index, slot, instruction, event FROM tree_change
-WHERE asset_id = ANY($1) ORDER BY asset_id, seq, tree";
+/// The changes of leaves, each with the share of royalties that it says is inherited. `$1` the assets. Index
+/// `tree_change_asset`, and the primary key of `account`.
+const CHANGES: &str =
+    "SELECT change.asset_id, change.tree, change.seq, change.leaf_index, change.slot, change.instruction,
+    change.event, collection.core_royalty
+FROM tree_change AS change LEFT JOIN account AS collection ON collection.address = change.inherits
+WHERE change.asset_id = ANY($1) ORDER BY change.asset_id, change.slot, change.seq";
 
 /// The events that changed no tree. `$1` the assets. The primary key.
 const EVENTS: &str = "SELECT asset_id, slot, instruction, event FROM leaf_event
@@ -198,6 +203,7 @@ impl Gathered {
                 slot: at,
                 instruction,
                 event,
+                inherited: basis_points(row.try_get(7)?),
             });
         }
         Ok(())

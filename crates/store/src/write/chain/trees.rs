@@ -5,23 +5,28 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
-use vitrine_model::Pubkey;
+use vitrine_model::{Pubkey, Slot};
 
 use crate::StoreError;
 use crate::chain::{LeafEventSeen, TreeChange};
 
 /// Adds changes that are new, and what was not understood before to those that are not. `$1…` are columns.
-const CHANGES: &str = "INSERT INTO tree_change (tree, seq, leaf_index, slot, signature, asset_id, instruction, event)
-SELECT * FROM UNNEST($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[], $7::text[], $8::text[])
-ON CONFLICT (tree, seq) DO UPDATE
-SET asset_id = excluded.asset_id, instruction = excluded.instruction, event = excluded.event
-WHERE tree_change.event IS NULL AND excluded.event IS NOT NULL
+const CHANGES: &str = "INSERT INTO tree_change (tree, seq, leaf_index, slot, signature, asset_id, instruction, event, inherits)
+SELECT * FROM UNNEST($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[], $7::text[], $8::text[],
+                     $9::bytea[])
+ON CONFLICT (tree, slot, seq) DO UPDATE
+SET asset_id = excluded.asset_id, instruction = excluded.instruction, event = excluded.event, inherits = excluded.inherits
+WHERE tree_change.event IS NULL AND excluded.event IS NOT NULL AND tree_change.signature = excluded.signature
 RETURNING asset_id";
 
 /// Raises nodes to newer hashes. `$1…` are columns.
-const NODES: &str = "INSERT INTO tree_node (tree, node_index, seq, hash)
-SELECT * FROM UNNEST($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[])
-ON CONFLICT (tree, node_index) DO UPDATE SET seq = excluded.seq, hash = excluded.hash WHERE tree_node.seq < excluded.seq";
+const NODES: &str = "INSERT INTO tree_node (tree, node_index, slot, seq, hash)
+SELECT * FROM UNNEST($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[])
+ON CONFLICT (tree, node_index) DO UPDATE SET slot = excluded.slot, seq = excluded.seq, hash = excluded.hash
+WHERE (tree_node.slot, tree_node.seq) < (excluded.slot, excluded.seq)";
+
+/// Orders the changes of a tree: slot, then number. A tree that is made again at its address counts from 0 anew.
+type Moment = (Slot, u64);
 
 /// Adds changes of trees; returns how many were new or are understood only now, and adds their assets to `touched`.
 pub(super) async fn write(
@@ -53,6 +58,7 @@ pub(super) async fn write(
         .bind(changes.iter().map(|change| change.asset_id.map(|id| *id.as_bytes())).collect::<Vec<_>>())
         .bind(changes.iter().map(|change| change.instruction.as_deref()).collect::<Vec<_>>())
         .bind(changes.iter().map(|change| change.event.as_deref()).collect::<Vec<_>>())
+        .bind(changes.iter().map(|change| change.inherits.map(|id| *id.as_bytes())).collect::<Vec<_>>())
         .fetch_all(&mut *connection)
         .await?;
     for row in &rows {
@@ -62,7 +68,8 @@ pub(super) async fn write(
     sqlx::query(NODES)
         .bind(nodes.keys().map(|(tree, _)| *tree.as_bytes()).collect::<Vec<_>>())
         .bind(nodes.keys().map(|(_, index)| index.cast_signed()).collect::<Vec<_>>())
-        .bind(nodes.values().map(|(seq, _)| seq.cast_signed()).collect::<Vec<_>>())
+        .bind(nodes.values().map(|((slot, _), _)| slot.as_i64()).collect::<Vec<_>>())
+        .bind(nodes.values().map(|((_, seq), _)| seq.cast_signed()).collect::<Vec<_>>())
         .bind(nodes.values().map(|(_, hash)| *hash).collect::<Vec<_>>())
         .execute(connection)
         .await?;
@@ -100,10 +107,10 @@ pub(super) async fn write_events(
 }
 
 /// Each change once; of two that are understood or not, the one that is.
-fn unique(changes: &[TreeChange]) -> BTreeMap<(Pubkey, u64), &TreeChange> {
+fn unique(changes: &[TreeChange]) -> BTreeMap<(Pubkey, Moment), &TreeChange> {
     let mut unique = BTreeMap::new();
     for change in changes {
-        match unique.entry((change.tree, change.seq)) {
+        match unique.entry((change.tree, moment(change))) {
             Entry::Vacant(place) => drop(place.insert(change)),
             Entry::Occupied(mut place) => {
                 let kept: &mut &TreeChange = place.get_mut();
@@ -117,18 +124,22 @@ fn unique(changes: &[TreeChange]) -> BTreeMap<(Pubkey, u64), &TreeChange> {
 }
 
 /// The newest hash of each node that the changes touch: 1 is the root, those below n are 2n and 2n + 1.
-fn nodes(changes: &[&TreeChange]) -> BTreeMap<(Pubkey, u64), (u64, [u8; 32])> {
-    let mut nodes: BTreeMap<(Pubkey, u64), (u64, [u8; 32])> = BTreeMap::new();
+fn nodes(changes: &[&TreeChange]) -> BTreeMap<(Pubkey, u64), (Moment, [u8; 32])> {
+    let mut nodes: BTreeMap<(Pubkey, u64), (Moment, [u8; 32])> = BTreeMap::new();
     for change in changes {
         let leaf = (1_u64 << depth(change)) + change.leaf_index;
         for (level, hash) in change.path.iter().enumerate() {
-            let node = nodes.entry((change.tree, leaf >> level)).or_insert((change.seq, *hash));
-            if node.0 < change.seq {
-                *node = (change.seq, *hash);
+            let node = nodes.entry((change.tree, leaf >> level)).or_insert((moment(change), *hash));
+            if node.0 < moment(change) {
+                *node = (moment(change), *hash);
             }
         }
     }
     nodes
+}
+
+fn moment(change: &TreeChange) -> Moment {
+    (change.slot, change.seq)
 }
 
 /// Levels below the root. The table refuses what no tree has.
@@ -138,8 +149,6 @@ fn depth(change: &TreeChange) -> i16 {
 
 #[cfg(test)]
 mod tests {
-    use vitrine_model::Slot;
-
     use super::*;
 
     fn change(seq: u64, leaf_index: u64, event: Option<&str>) -> TreeChange {
@@ -154,6 +163,7 @@ mod tests {
             asset_id: None,
             instruction: None,
             event: event.map(str::to_owned),
+            inherits: None,
             path: vec![[hash; 32]; 4],
         }
     }
@@ -166,11 +176,21 @@ mod tests {
             [(1, 2), (3, 2), (6, 2), (12, 2), (13, 1)].map(|(node, seq)| ((tree, node), seq)).into();
         for order in [[&older, &newer], [&newer, &older]] {
             let found = nodes(&order);
-            let seqs: BTreeMap<_, _> = found.iter().map(|(key, (seq, _))| (*key, *seq)).collect();
+            let seqs: BTreeMap<_, _> = found.iter().map(|(key, ((_, seq), _))| (*key, *seq)).collect();
             assert_eq!(seqs, expected);
-            for (seq, hash) in found.into_values() {
+            for ((_, seq), hash) in found.into_values() {
                 assert_eq!(u64::from(hash[0]), seq);
             }
+        }
+    }
+
+    #[test]
+    fn a_tree_that_is_made_again_counts_anew() {
+        let older = change(9, 5, None);
+        let newer = TreeChange { slot: Slot::new(4).expect("a slot"), ..change(1, 5, None) };
+        assert_eq!(unique(&[newer.clone(), older.clone()]).len(), 2);
+        for order in [[&older, &newer], [&newer, &older]] {
+            assert!(nodes(&order).into_values().all(|((_, seq), hash)| (seq, hash[0]) == (1, 1)));
         }
     }
 

@@ -84,6 +84,10 @@ fn summary_text(report: &Report) -> String {
     for (check, count) in &report.found {
         let _ = writeln!(text, "{count} times: {check}");
     }
+    let (changes, trees) = report.missing;
+    if changes > 0 {
+        let _ = writeln!(text, "{changes} changes of {trees} trees were not seen");
+    }
     if report.faults() == 0 {
         text.push_str("nothing is wrong\n");
     }
@@ -91,11 +95,12 @@ fn summary_text(report: &Report) -> String {
 }
 
 fn summary_json(report: &Report) -> String {
-    let Report { assets, chain_assets, trees, nodes, found } = report;
+    let Report { assets, chain_assets, trees, nodes, missing: (changes, of_trees), found } = report;
     let found: serde_json::Map<_, _> =
         found.iter().map(|(check, count)| (check.name().to_owned(), json!(count))).collect();
     let line = json!({
         "assets": assets, "chain_assets": chain_assets, "trees": trees, "nodes": nodes, "found": found, "faults": report.faults(),
+        "missing": { "changes": changes, "trees": of_trees },
     });
     format!("{line}\n")
 }
@@ -125,11 +130,14 @@ mod tests {
             chain_assets: 2,
             trees: 1,
             nodes: 7,
+            missing: (12, 1),
             found: BTreeMap::from([(Check::Gap, 2)]),
         };
         let text = summary_text(&report);
         assert!(
-            text.contains("2 times: changes of a tree") && text.ends_with("nothing is wrong\n"),
+            text.contains("2 times: changes of a tree")
+                && text.contains("\n12 changes of 1 trees were not seen\n")
+                && text.ends_with("nothing is wrong\n"),
             "{text}"
         );
         report.found.insert(Check::Bytes, 1);
