@@ -5,10 +5,10 @@ use vitrine_store::Store;
 use vitrine_tests::Database;
 
 use crate::compare::{clear, compare, findings};
-use crate::delivery::Work;
+use crate::delivery::{Work, end};
 use crate::history::{Told, history_at};
 use crate::proxy::{Fall, Proxy};
-use crate::run::{all_is_read, in_order, perform};
+use crate::run::{in_order, perform};
 
 /// A history with something of most kinds.
 const SEED: u64 = 11;
@@ -39,7 +39,7 @@ async fn a_cut_at_any_question_leaves_what_a_clean_run_does() {
         for work in LAST {
             perform(&after, &work).await.unwrap();
         }
-        all_is_read(&after, &all).await.unwrap();
+        perform(&after, &end(&all)).await.unwrap();
         if let Err(difference) = compare(&clean, &cut).await {
             panic!("{round:?}: {difference}");
         }
