@@ -12,7 +12,7 @@ use vitrine_model::{Pubkey, Slot};
 use vitrine_store::{ChangePlace, Changes, ChangesPlan, Display, Store};
 use vitrine_tests::assets::{self, pubkey};
 use vitrine_tests::client::make_key;
-use vitrine_tests::{AssetSpec, Database, Server};
+use vitrine_tests::{AssetSpec, Database, Server, Vitrine};
 
 /// How long a change may take to show: other tests' transactions on the same Postgres hold it back.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -163,6 +163,121 @@ async fn a_walk_in_small_pages_meets_each_asset_once_and_filters_by_slot() {
     let page = store.changes(&later).await.unwrap().unwrap();
     assert!(page.items.iter().all(|item| item.slot.get() > 12));
     assert_eq!((page.items.len(), page.caught_up), (40, true));
+    store.close().await;
+}
+
+/// Somebody who begins with a slot has what was there before; what comes to be known only then is news, however old it is.
+#[tokio::test]
+async fn what_is_learnt_late_is_told_whatever_its_slot() {
+    let database = Database::new().await;
+    let store = database.store();
+    assets::write(&store, &[spec(1, 5), spec(2, 15), spec(3, 16)]).await;
+    follow(&store, None, 3).await;
+    let later = |after, limit| ChangesPlan { after_slot: Slot::new(10), ..plan(after, limit) };
+    let first = store.changes(&later(None, 1)).await.unwrap().unwrap();
+    assert_eq!((first.items.len(), first.caught_up), (1, false));
+    // A backfill, before the walk is at its end: one asset is new, one becomes older than the slot.
+    assets::write(&store, &[spec(4, 6)]).await;
+    let (_, end) = follow(&store, None, 4).await;
+    let (mut seen, mut place) = (ids(&first), first.last);
+    loop {
+        let page = store.changes(&later(Some(place), 1)).await.unwrap().unwrap();
+        seen.extend(ids(&page));
+        place = page.last;
+        if page.caught_up {
+            break;
+        }
+    }
+    seen.sort();
+    let mut expected = vec![pubkey(2), pubkey(3), pubkey(4)];
+    expected.sort();
+    assert_eq!(seen, expected, "1 was there before, and 4 was not");
+    assert_eq!((place.order, place.id), (end.order, end.id));
+    store.close().await;
+}
+
+/// A number that no commit has used is used again after a crash: a place must not be behind it.
+#[tokio::test]
+async fn a_place_is_one_of_a_change() {
+    let database = Database::new().await;
+    let store = database.store();
+    assets::write(&store, &[spec(1, 5), spec(2, 5)]).await;
+    let (_, end) = follow(&store, None, 2).await;
+    let mut connection = database.connect().await;
+    let mut lost = connection.begin().await.unwrap();
+    let number: i64 =
+        sqlx::query_scalar("SELECT pg_current_xact_id()::text::bigint").fetch_one(&mut *lost).await.unwrap();
+    lost.rollback().await.unwrap();
+    assert!(number > end.order & ((1 << 48) - 1));
+    for after_slot in [None, Slot::new(9)] {
+        for after in [None, Some(end)] {
+            let page = store.changes(&ChangesPlan { after_slot, ..plan(after, 10) }).await.unwrap().unwrap();
+            assert!(page.caught_up);
+            assert_eq!((page.last.order, page.last.id), (end.order, end.id));
+        }
+    }
+    store.close().await;
+}
+
+/// Pages of one while others write: what has changed again comes again, once, and nothing else does.
+#[tokio::test]
+async fn an_asset_that_changes_between_two_pages_is_met_where_it_is_then() {
+    let database = Database::new().await;
+    let store = database.store();
+    for round in 0..4_u64 {
+        let batch: Vec<AssetSpec> = (0..5).map(|number| spec(10 * round + number, 7)).collect();
+        assets::write(&store, &batch).await;
+    }
+    let (all, _) = follow(&store, None, 20).await;
+    let first = changes(&store, None, 8).await;
+    assert_eq!(ids(&first), all[..8]);
+    // One that was read, one that was not, each twice; and one in one batch with a new one, which has burnt since.
+    let number = |id: Pubkey| (0..40).find(|number| pubkey(*number) == id).unwrap();
+    let (read, unread) = (number(all[2]), number(all[15]));
+    for slot in [8, 9] {
+        assets::write(&store, &[spec(read, slot)]).await;
+        assets::write(&store, &[spec(unread, slot)]).await;
+    }
+    let burnt = AssetSpec { burnt: true, ..spec(99, 9) };
+    assets::write(&store, &[burnt]).await;
+    let (seen, place) = follow(&store, Some(first.last), 14).await;
+    let rest = all[8..].iter().filter(|id| **id != pubkey(unread)).copied();
+    let expected: Vec<Pubkey> = rest.chain([pubkey(read), pubkey(unread), pubkey(99)]).collect();
+    assert_eq!(seen, expected);
+    let end = changes(&store, Some(place), 10).await;
+    assert_eq!((end.items.len(), end.caught_up, end.last), (0, true, place));
+    store.close().await;
+}
+
+/// Options show of a changed asset what they show of it by its id.
+#[tokio::test]
+async fn changes_show_what_options_ask_for() {
+    let database = Database::new().await;
+    let world = concat!(env!("CARGO_MANIFEST_DIR"), "/worlds/foxes.ndjson");
+    let imported = Vitrine::new(&["import"]).arg(world).on(&database).output();
+    assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+    let store = database.store();
+    follow(&store, None, 18).await;
+    let key = make_key(&store, "enterprise", None).await.0;
+    let server = Server::start(&database, &[]);
+    let client = server.client();
+    let names = ["showUnverifiedCollections", "showCollectionMetadata", "showFungible", "showInscription"];
+    let each = names.map(|name| json!({ name: true })).into_iter();
+    let all: Value = names.iter().map(|name| ((*name).to_owned(), Value::Bool(true))).collect();
+    let plain = client.call(&key, "getAssetChanges", json!({})).await.json()["result"]["items"].take();
+    for options in each.chain([all]) {
+        let changed = client.call(&key, "getAssetChanges", json!({ "options": options })).await.json();
+        let items = changed["result"]["items"].as_array().unwrap();
+        let ids: Vec<&Value> = items.iter().map(|item| &item["asset"]["id"]).collect();
+        assert_eq!(ids.len(), 18);
+        let by_ids = client.call(&key, "getAssets", json!({ "ids": ids, "options": options })).await.json();
+        for (item, by_id) in items.iter().zip(by_ids["result"].as_array().unwrap()) {
+            let mut by_id = by_id.clone();
+            by_id.as_object_mut().unwrap().remove("last_indexed_slot");
+            assert_eq!(item["asset"], by_id, "{options}");
+        }
+        assert_ne!(changed["result"]["items"], plain, "{options} shows nothing");
+    }
     store.close().await;
 }
 

@@ -108,7 +108,7 @@ async fn check(store: &Store) -> (Report, Vec<String>) {
 }
 
 /// A statement that damages the database, a word that names the place, and the checks that have to find it.
-const DAMAGES: [(&str, &str, &[&str]); 22] = [
+const DAMAGES: [(&str, &str, &[&str]); 23] = [
     ("UPDATE asset_list SET total = total + 1 WHERE list_id = 1", "list 1:", &["total"]),
     (
         "DELETE FROM list_member WHERE (list_id, asset_id) = (SELECT list_id, asset_id FROM list_member LIMIT 1)",

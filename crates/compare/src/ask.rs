@@ -70,7 +70,7 @@ pub struct Counts {
     pub differ: usize,
     /// Questions that a server did not answer.
     pub failed: usize,
-    /// Questions that ours answers with a method that theirs does not know. They are none of the four before.
+    /// Questions with a method or a parameter that theirs does not know, and ours does. They are none of the four before.
     pub unknown: usize,
 }
 
@@ -79,8 +79,19 @@ pub struct Counts {
 pub struct Summary {
     /// By method.
     pub methods: BTreeMap<&'static str, Counts>,
+    /// What theirs does not know, and how many questions were about it.
+    pub unknown: BTreeMap<Unknown, usize>,
     /// How many differences each rule of the tolerances let pass, in their order.
     pub rule_uses: Vec<usize>,
+}
+
+/// What a server says that it does not know.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unknown {
+    /// The method.
+    pub method: &'static str,
+    /// The parameter or option of it; none where it is the method itself.
+    pub field: Option<String>,
 }
 
 /// Why two servers cannot be compared.
@@ -111,8 +122,8 @@ enum End {
     /// Nothing differs but what is let pass.
     Alike,
     Found(Finding),
-    /// Theirs does not know the method.
-    Unknown,
+    /// Theirs does not know what was asked for.
+    Unknown(Unknown),
 }
 
 impl Counts {
@@ -124,7 +135,7 @@ impl Counts {
             End::Alike => &mut self.tolerated,
             End::Found(Finding { failed: Some(_), .. }) => &mut self.failed,
             End::Found(_) => &mut self.differ,
-            End::Unknown => &mut self.unknown,
+            End::Unknown(_) => &mut self.unknown,
         };
         *count += 1;
     }
@@ -173,8 +184,10 @@ pub async fn compare_servers(
         for rule in outcome.rules {
             summary.rule_uses[rule] += 1;
         }
-        if let End::Found(finding) = outcome.end {
-            report(&finding);
+        match outcome.end {
+            End::Found(finding) => report(&finding),
+            End::Unknown(unknown) => *summary.unknown.entry(unknown).or_default() += 1,
+            End::Alike => {}
         }
     }
     Ok(summary)
@@ -236,8 +249,8 @@ async fn ask_both(
                 return outcome;
             }
         };
-        if is_unknown(&their_answer) && !is_unknown(&our_answer) {
-            outcome.end = End::Unknown;
+        if let (None, Some(unknown)) = (unknown(method, &our_answer), unknown(method, &their_answer)) {
+            outcome.end = End::Unknown(unknown);
             return outcome;
         }
         outcome.answered |= [&our_answer, &their_answer].iter().all(|answer| answer.get("result").is_some());
@@ -258,6 +271,10 @@ async fn ask_both(
         let next = |params, answer| question.walk.next(params, answer);
         let nexts = (next(&our_params, &our_answer), next(&their_params, &their_answer));
         let (Some(ours), Some(theirs)) = nexts else { break };
+        // Bounds differ where a difference was let pass: the pages behind them are two questions.
+        if matches!(question.walk, Walk::Bound(_)) && ours != theirs {
+            break;
+        }
         (our_params, their_params) = (ours, theirs);
     }
     outcome
@@ -269,6 +286,38 @@ fn reasons(ours: Option<AskError>, theirs: Option<AskError>) -> String {
     reasons.join("; ")
 }
 
-fn is_unknown(answer: &Value) -> bool {
-    answer.pointer("/error/code").and_then(Value::as_i64) == Some(UNKNOWN_METHOD)
+/// What an answer says that its server does not know: strict ones refuse a parameter with the sentence of serde.
+fn unknown(method: &'static str, answer: &Value) -> Option<Unknown> {
+    if answer.pointer("/error/code")?.as_i64() == Some(UNKNOWN_METHOD) {
+        return Some(Unknown { method, field: None });
+    }
+    let sentences = ["/error/message", "/error/data/reason"].into_iter();
+    let mut sentences = sentences.filter_map(|pointer| answer.pointer(pointer)?.as_str());
+    let field = sentences.find_map(|text| text.split_once("unknown field `")?.1.split_once('`'));
+    field.map(|(name, _)| Unknown { method, field: Some(name.to_owned()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_says_what_it_does_not_know() {
+        let unknown = |error: Value| unknown("getAsset", &json!({ "error": error }));
+        let field = |name: &str| Some(Unknown { method: "getAsset", field: Some(name.to_owned()) });
+        let method = Some(Unknown { method: "getAsset", field: None });
+        assert_eq!(unknown(json!({ "code": -32601, "message": "Method not found" })), method);
+        let strict = "unknown field `tree`, expected one of `negate`, `conditionType` at line 1 column 9";
+        assert_eq!(unknown(json!({ "code": -32602, "message": strict })), field("tree"));
+        let data = json!({ "field": "options.x", "reason": "unknown field `x`" });
+        assert_eq!(
+            unknown(json!({ "code": -32602, "message": "Invalid request parameters.", "data": data })),
+            field("x")
+        );
+        assert_eq!(
+            unknown(json!({ "code": -32602, "message": "Pubkey Validation Err: x is invalid" })),
+            None
+        );
+        assert_eq!(super::unknown("getAsset", &json!({ "result": { "error": { "code": -32601 } } })), None);
+    }
 }

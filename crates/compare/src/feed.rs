@@ -60,11 +60,9 @@ async fn follow(endpoint: &Endpoint, question: &Question) -> Result<Followed, As
 
 /// As an answer: the error, or what the other one told too.
 fn told(of: &Followed, other: &Followed) -> Value {
-    match &of.error {
-        Some(error) => error.clone(),
-        None => {
-            let both = of.items.iter().filter(|(id, _)| other.items.contains_key(*id));
-            json!({ "result": { "items": both.map(|(_, item)| item.clone()).collect::<Vec<_>>() } })
-        }
+    if let Some(error) = &of.error {
+        return error.clone();
     }
+    let both = of.items.iter().filter(|(id, _)| other.items.contains_key(*id));
+    json!({ "result": { "items": both.map(|(_, item)| item.clone()).collect::<Vec<_>>() } })
 }

@@ -14,7 +14,7 @@ mod page;
 mod question;
 mod tolerate;
 
-pub use ask::{CompareError, Counts, Finding, Options, Summary, compare_servers};
+pub use ask::{CompareError, Counts, Finding, Options, Summary, Unknown, compare_servers};
 pub use compare::{Difference, differences};
 pub use endpoint::{AskError, Endpoint};
 pub use known::Known;

@@ -43,11 +43,11 @@ const OF_HOLDINGS: &[&str] = &[
     "showZeroBalance",
 ];
 
-const TABLE: [Method; 14] = [
+const TABLE: [Method; 15] = [
     Method {
         name: "getAsset",
         weight: 3,
-        about: |of, asset| of.id(asset),
+        about: |of, asset| Some(of.id(asset)),
         options: OF_ASSETS,
         paging: Paging::Whole,
     },
@@ -61,7 +61,7 @@ const TABLE: [Method; 14] = [
     Method {
         name: "getAssetProof",
         weight: 2,
-        about: |of, asset| of.id(asset),
+        about: |of, asset| of.leaf_id(asset),
         options: &[],
         paging: Paging::Whole,
     },
@@ -110,7 +110,14 @@ const TABLE: [Method; 14] = [
     Method {
         name: "getAssetSignatures",
         weight: 2,
-        about: |of, asset| of.leaf(asset),
+        about: |of, asset| Some(of.leaf(asset)),
+        options: &[],
+        paging: Paging::TwoWays,
+    },
+    Method {
+        name: "getAssetSignaturesV2",
+        weight: 1,
+        about: |of, asset| Some(of.leaf(asset)),
         options: &[],
         paging: Paging::TwoWays,
     },
@@ -205,8 +212,14 @@ impl<'a> Questions<'a> {
     }
 
     /// The asset's id, now and then one that nobody has.
-    fn id(&mut self, asset: &KnownAsset) -> Option<Params> {
-        Some(named("id", self.known_or_not(asset)))
+    fn id(&mut self, asset: &KnownAsset) -> Params {
+        named("id", self.known_or_not(asset))
+    }
+
+    /// The id of an asset that may have a proof, now and then of one that has none.
+    fn leaf_id(&mut self, asset: &KnownAsset) -> Option<Params> {
+        let asked = asset.flag("/compression/compressed") || self.rng.random_ratio(1, 10);
+        asked.then(|| self.id(asset))
     }
 
     fn known_or_not(&mut self, asset: &KnownAsset) -> Value {
@@ -248,12 +261,12 @@ impl<'a> Questions<'a> {
     }
 
     /// By id, or by the tree and the leaf.
-    fn leaf(&mut self, asset: &KnownAsset) -> Option<Params> {
+    fn leaf(&mut self, asset: &KnownAsset) -> Params {
         match (asset.at("/compression/tree"), asset.at("/compression/leaf_id")) {
             (Some(tree), Some(leaf)) if self.rng.random() => {
-                Some(Map::from_iter([("tree".to_owned(), tree), ("leafIndex".to_owned(), leaf)]))
+                Map::from_iter([("tree".to_owned(), tree), ("leafIndex".to_owned(), leaf)])
             }
-            _ => Some(named("id", asset.id().into())),
+            _ => named("id", asset.id().into()),
         }
     }
 

@@ -42,6 +42,9 @@ pub(crate) struct Chunk<T> {
 /// Opens an input; a record of it may have so many bytes.
 pub(crate) type Open<R> = fn(&Arc<Source>, usize) -> Result<R, ReadError>;
 
+/// Whether the next record may have to be waited for.
+pub(crate) type Waits<R> = fn(&R) -> bool;
+
 /// Makes of a record what is wanted of it. Pure: it runs on any thread.
 pub(crate) type Parse<T> = fn(Record) -> Result<T, BadRecord>;
 
@@ -51,6 +54,7 @@ pub(crate) type Parse<T> = fn(Record) -> Result<T, BadRecord>;
 pub(crate) fn start<R, T>(
     source: Arc<Source>,
     open: Open<R>,
+    waits: Waits<R>,
     parse: Parse<T>,
     max_record_bytes: usize,
 ) -> Result<mpsc::Receiver<Part<T>>, ReadError>
@@ -62,7 +66,7 @@ where
     let runtime = Handle::current();
     let read = move || {
         let opened = open(&source, max_record_bytes);
-        let last = match opened.and_then(|mut records| read(&mut records, parse, &runtime, &parts)) {
+        let last = match opened.and_then(|mut records| read(&mut records, waits, parse, &runtime, &parts)) {
             Ok(()) => Part::End,
             Err(error) => Part::Failed(error),
         };
@@ -81,16 +85,20 @@ pub(crate) async fn spool(source: Source) -> Result<Source, ReadError> {
     receiver.await.map_err(|_| ReadError::Spool(io::Error::other("the copying thread is gone")))?
 }
 
-fn read<T: Send + 'static>(
-    records: &mut impl Iterator<Item = Result<Entry, ReadError>>,
+fn read<R, T: Send + 'static>(
+    records: &mut R,
+    waits: Waits<R>,
     parse: Parse<T>,
     runtime: &Handle,
     parts: &mpsc::Sender<Part<T>>,
-) -> Result<(), ReadError> {
+) -> Result<(), ReadError>
+where
+    R: Iterator<Item = Result<Entry, ReadError>>,
+{
     let budget = Arc::new(Semaphore::new(BUDGET_BYTES / PERMIT_BYTES));
     let cores = Arc::new(Semaphore::new(thread::available_parallelism().map_or(1, std::num::NonZero::get)));
     loop {
-        let (entries, bytes, end) = next_entries(records);
+        let (entries, bytes, end) = next_entries(records, waits);
         if !entries.is_empty() {
             let permits = (bytes / PERMIT_BYTES + 1).min(BUDGET_BYTES / PERMIT_BYTES);
             let permits = u32::try_from(permits).expect("the budget fits 32 bits");
@@ -113,10 +121,12 @@ fn read<T: Send + 'static>(
     }
 }
 
-/// The next records and their bytes; and how the input ended, if it did.
-fn next_entries(
-    records: &mut impl Iterator<Item = Result<Entry, ReadError>>,
-) -> (Vec<Entry>, usize, Option<Result<(), ReadError>>) {
+/// The next records and their bytes; and how the input ended, if it did. What is there is not kept back for what may be long
+/// in coming.
+fn next_entries<R>(records: &mut R, waits: Waits<R>) -> (Vec<Entry>, usize, Option<Result<(), ReadError>>)
+where
+    R: Iterator<Item = Result<Entry, ReadError>>,
+{
     let mut entries = Vec::new();
     let mut bytes = 0;
     while entries.len() < CHUNK_RECORDS && bytes < CHUNK_BYTES {
@@ -127,6 +137,9 @@ fn next_entries(
                     Entry::Bad(bad) => bad.raw.len(),
                 };
                 entries.push(entry);
+                if waits(records) {
+                    break;
+                }
             }
             Some(Err(error)) => return (entries, bytes, Some(Err(error))),
             None => return (entries, bytes, Some(Ok(()))),
@@ -160,7 +173,7 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text).unwrap();
         let source = Source::new(Input::Path(file.path().into()), Arc::new(Progress::default()));
-        let mut parts = start(Arc::new(source), Records::open, parse, 1024).unwrap();
+        let mut parts = start(Arc::new(source), Records::open, |_| false, parse, 1024).unwrap();
         let mut seen = Vec::new();
         loop {
             match parts.recv().await.unwrap() {
@@ -202,7 +215,7 @@ mod tests {
     #[tokio::test]
     async fn a_missing_file_fails() {
         let source = Source::new(Input::Path("/nonexistent/assets".into()), Arc::new(Progress::default()));
-        let mut parts = start(Arc::new(source), Records::open, parse, 1024).unwrap();
+        let mut parts = start(Arc::new(source), Records::open, |_| false, parse, 1024).unwrap();
         assert!(matches!(parts.recv().await, Some(Part::Failed(ReadError::Open(_)))));
     }
 

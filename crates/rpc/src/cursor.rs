@@ -114,15 +114,18 @@ impl Place for EditionPlace {
 
 impl Place for ChangePlace {
     fn to_text(self) -> String {
-        opaque(b'o', &[&self.origin.to_be_bytes(), &self.order.to_be_bytes(), self.id.as_bytes()])
+        let numbers = [self.origin, self.order, self.since].map(i64::to_be_bytes);
+        opaque(b'o', &[numbers.as_flattened(), self.id.as_bytes()])
     }
 
     fn from_text(text: &str) -> Option<Self> {
-        let [origin, order, id] = members(b'o', text, [8, 8, 32])?;
+        let [origin, order, since, id] = members(b'o', text, [8, 8, 8, 32])?;
+        let number = |bytes: Vec<u8>| Some(i64::from_be_bytes(bytes.try_into().ok()?));
         Some(Self {
-            origin: i64::from_be_bytes(origin.try_into().ok()?),
-            order: i64::from_be_bytes(order.try_into().ok()?),
+            origin: number(origin)?,
+            order: number(order)?,
             id: Pubkey::try_from(&*id).ok()?,
+            since: number(since)?,
         })
     }
 }
@@ -178,7 +181,7 @@ mod tests {
     fn all_places() -> (Pubkey, Seq, EditionPlace, ChangePlace) {
         let id = Pubkey::from_bytes([9; 32]);
         let edition = EditionPlace { number: u64::MAX, address: id };
-        (id, Seq(7), edition, ChangePlace { origin: i64::MIN, order: -1, id })
+        (id, Seq(7), edition, ChangePlace { origin: i64::MIN, order: -1, id, since: 9 })
     }
 
     #[test]

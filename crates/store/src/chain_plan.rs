@@ -92,7 +92,7 @@ pub struct EditionPlace {
 pub struct ChangesPlan {
     /// Only changes behind this place; `None`: from the first one on.
     pub after: Option<ChangePlace>,
-    /// Only changes of a later slot.
+    /// Only changes of a later slot, among those that were made before the walk began.
     pub after_slot: Option<Slot>,
     /// The most assets.
     pub limit: u32,
@@ -111,4 +111,6 @@ pub struct ChangePlace {
     pub order: i64,
     /// The tie-break among the assets of one transaction.
     pub id: Pubkey,
+    /// Where the order ended when the walk began: what has changed since then is told whatever its slot is.
+    pub since: i64,
 }

@@ -1,11 +1,13 @@
 //! Every form that an input may come in, and what becomes of inputs that are none.
 
 use std::io::Write;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use vitrine_model::Pubkey;
 use vitrine_tests::assets::pubkey;
 
-use super::{Done, World, account, mint};
+use super::{Done, World, account, count, mint};
 
 fn gzip(text: &str) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -55,6 +57,28 @@ async fn each_form_is_read_from_a_file_and_from_stdin() {
     Done::of(all.output_with(text(11).as_bytes())).says(0, &["120 lines", "40 created"]);
     assert_eq!(world.count("SELECT count(*) FROM asset").await, 40 * 11);
     world.check().await;
+}
+
+/// Whoever writes a line to a pipe and then nothing for an hour sees it written.
+#[tokio::test]
+async fn a_line_is_not_kept_back_for_the_next_one() {
+    let world = World::new().await;
+    let mut connection = world.database.connect().await;
+    let mut child = world.command(&["-"]).piped();
+    let mut stdin = child.stdin.take().unwrap();
+    for number in 1..=3 {
+        // The beginning of the next line is no reason to wait either.
+        let line = format!("{}\n{{\"account\"", mint(pubkey(number), 5));
+        let line = if number == 1 { &line } else { line.strip_prefix("{\"account\"").unwrap() };
+        stdin.write_all(line.as_bytes()).unwrap();
+        while count(&mut connection, "SELECT count(*) FROM asset").await < number {
+            assert!(child.try_wait().unwrap().is_none(), "it goes on");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    stdin.write_all(b":{}}\n").unwrap();
+    drop(stdin);
+    Done::of(child.wait_with_output().unwrap()).says(0, &["4 lines", "3 created", "1 rejected"]);
 }
 
 #[tokio::test]
@@ -153,19 +177,20 @@ fn peak(process: u32) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_does_not_grow_with_what_is_packed_in_lines() {
     const LARGEST: usize = 10 * 1024 * 1024;
-    const LARGE: u64 = 60;
+    const LARGE: u64 = 80;
     /// Less than all of them together, and more than the batches that are on their way (16 MiB and one account each).
-    const PEAK_MAX: u64 = 400 << 20;
+    const PEAK_MAX: u64 = 512 << 20;
     let world = World::new().await;
-    let packed = |address, size: usize| {
-        // An asset of MPL Core, with nothing behind it but room.
-        let mut data = vec![1];
+    let packed = |address: Pubkey, size: usize| {
+        // A metadata account: nothing is read of the room behind its members.
+        let mut data = vec![4];
         data.extend([7; 32]);
+        data.extend(address.as_bytes());
         data.resize(size, 0);
         let frame = zstd::encode_all(&data[..], 3).unwrap();
         let mut line = account(address, 5, &frame);
         line["account"]["data"][1] = json!("base64+zstd");
-        line["account"]["owner"] = json!("CoREENxT6tW1HoK8ypY1SxRMZTcVPm7R94rH4PZNhX7d");
+        line["account"]["owner"] = json!("metaqbxxUerdq28cj1RbAWkYQm3ybzjb6a8bt518x1s");
         let line = line.to_string();
         assert!(line.len() < 10_000);
         line
@@ -185,15 +210,15 @@ async fn memory_does_not_grow_with_what_is_packed_in_lines() {
         stdin
     });
     let stdin = writing.await.unwrap();
-    let end = std::time::Instant::now() + vitrine_tests::server::PATIENCE;
-    while world.count("SELECT count(*) FROM asset").await < LARGE + 1 {
+    let end = std::time::Instant::now() + 10 * vitrine_tests::server::PATIENCE;
+    while world.count("SELECT count(*) FROM account WHERE kind IN (2, 3)").await < LARGE + 1 {
         assert!(std::time::Instant::now() < end, "they are not all in");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let peak = peak(child.id());
     drop(stdin);
     let done = Done::of(tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap());
-    done.says(0, &["63 lines", "61 created", "2 rejected"]);
+    done.says(0, &["83 lines", "0 not decoded, 2 rejected"]);
     assert!(done.stderr.contains("more than 10485760 bytes"), "{}", done.stderr);
     assert!(peak < PEAK_MAX, "{peak} bytes of memory");
 }

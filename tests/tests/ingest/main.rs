@@ -11,6 +11,8 @@ mod remake;
 use std::path::PathBuf;
 use std::process::Output;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnection;
 use tempfile::TempDir;
@@ -122,7 +124,7 @@ fn account(address: Pubkey, slot: u64, data: &[u8]) -> Value {
     let lamports = u64::from(!data.is_empty());
     json!({ "account": {
         "slot": slot, "write_version": 0, "pubkey": address.to_string(), "lamports": lamports, "owner": SPL_TOKEN,
-        "executable": false, "rentEpoch": 0, "data": [base64(data), "base64"],
+        "executable": false, "rentEpoch": 0, "data": [STANDARD.encode(data), "base64"],
     } })
 }
 
@@ -139,19 +141,6 @@ fn token(address: Pubkey, slot: u64, mint: Pubkey, owner: Pubkey) -> Value {
     data[32..64].copy_from_slice(owner.as_bytes());
     (data[64], data[108]) = (1, 1);
     account(address, slot, &data)
-}
-
-fn base64(data: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for part in data.chunks(3) {
-        let word = part.iter().chain([&0, &0]).take(3).fold(0_u32, |word, byte| word << 8 | u32::from(*byte));
-        for at in 0..4 {
-            let digit = DIGITS[usize::try_from(word >> (18 - 6 * at) & 63).unwrap()];
-            text.push(if at <= part.len() { char::from(digit) } else { '=' });
-        }
-    }
-    text
 }
 
 #[tokio::test]

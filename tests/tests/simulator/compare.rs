@@ -10,7 +10,7 @@ use vitrine_tests::Database;
 
 /// Every table that inputs decide on, each with a statement that returns its rows as texts, without what the order of
 /// arrival decides: numbers that rows got, times, how often something was tried.
-pub(crate) const TABLES: [(&str, &str); 12] = [
+pub(crate) const TABLES: [(&str, &str); 13] = [
     ("asset", "SELECT (to_jsonb(asset) - 'list_ids' - 'change_order')::text FROM asset"),
     // Lists without members are left out: they may have had some in between. So is when their members changed.
     (
@@ -35,6 +35,8 @@ pub(crate) const TABLES: [(&str, &str); 12] = [
         "SELECT concat_ws(' ', encode(digest, 'hex'), uri, host, body, reason, body IS NOT NULL AND next_try IS NOT NULL)
          FROM document WHERE EXISTS (SELECT FROM chain_asset WHERE json_uri = uri)",
     ),
+    // Nothing is left to be made anew.
+    ("remake_due", "SELECT encode(source, 'hex') FROM remake_due"),
     ("watermark", "SELECT to_jsonb(watermark)::text FROM watermark"),
 ];
 

@@ -97,7 +97,7 @@ const DAMAGES: [(&str, &[&str]); 42] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_damage_is_found() {
     let (clean, database) = (Database::new().await, Database::new().await);
-    let told = interleaved(1..6);
+    let told = interleaved(1..13);
     for database in [&clean, &database] {
         let store = database.store();
         in_order(&store, &told).await;

@@ -7,6 +7,7 @@ use rand::rngs::StdRng;
 use vitrine_ingest::normalise::leaf::transaction;
 use vitrine_ingest::parse;
 use vitrine_ingest::source::{Place, Record};
+use vitrine_model::Slot;
 use vitrine_store::{AssetChange, ChainBatch, DeadLetter};
 
 use crate::grove;
@@ -21,6 +22,8 @@ pub(crate) enum Work {
     Fetch,
     /// Dead letters are tried again.
     Retry,
+    /// A source is read to its end, which is this slot.
+    End(Slot),
 }
 
 /// A batch, as the store takes it.
@@ -91,7 +94,7 @@ impl Told {
             Self::Transaction(tx) => (tx.slot.get(), "transaction", tx.signature.as_bytes().to_vec()),
             Self::Imported(_) => unreachable!("an import keeps no letters"),
         };
-        let slot = vitrine_model::Slot::new(slot).unwrap();
+        let slot = Slot::new(slot).unwrap();
         DeadLetter { slot, kind, key, reason, input: self.line() }
     }
 }
@@ -135,9 +138,15 @@ pub(crate) fn delivery(random: &mut StdRng, history: &[Told]) -> VecDeque<Work> 
     for work in [Work::Fetch, Work::Fetch, Work::Retry] {
         works.insert(random.random_range(0..=works.len()), work);
     }
-    // Nothing is left to be done.
-    works.extend([Work::Retry, Work::Fetch]);
+    // Nothing is left to be done. What is tried again is older than the end.
+    works.extend([end(history), Work::Retry, Work::Fetch]);
     works
+}
+
+/// The end of all that was told.
+pub(crate) fn end(history: &[Told]) -> Work {
+    let highest = history.iter().filter_map(Told::slot).max();
+    Work::End(highest.and_then(Slot::new).unwrap_or_default())
 }
 
 /// From nearly in order to any order at all.

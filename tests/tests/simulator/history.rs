@@ -12,7 +12,7 @@ use crate::grove::{Around, Grove, Token};
 use crate::tokens::{Extension, Nft};
 
 /// Steps of a history, each of one or more updates.
-pub(crate) const STEPS: u32 = 28;
+pub(crate) const STEPS: u32 = 20;
 
 /// Something that a source tells.
 #[derive(Clone, Debug)]

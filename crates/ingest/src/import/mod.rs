@@ -287,7 +287,9 @@ impl Import<'_> {
 
     /// Reads an input once.
     async fn pass(&mut self, pass: Pass, source: Arc<Source>, input: &Input) -> Result<Ended, ImportError> {
-        let mut parts = match reader::start(source, Records::open, parse, self.options.max_record_bytes) {
+        // An import is of what there is: nobody waits for what was read before the input pauses.
+        let parts = reader::start(source, Records::open, |_| false, parse, self.options.max_record_bytes);
+        let mut parts = match parts {
             Ok(parts) => parts,
             Err(error) => return Ok(Ended::Failed(error)),
         };

@@ -12,6 +12,8 @@ use super::{Entry, ReadError, lines};
 pub struct ChainLines {
     window: Window,
     max_record_bytes: usize,
+    /// Whether somebody may still be writing the input: a pipe.
+    live: bool,
     done: bool,
 }
 
@@ -19,7 +21,12 @@ impl ChainLines {
     /// Opens the input. A line may have `max_record_bytes`.
     pub fn open(source: &Arc<Source>, max_record_bytes: usize) -> Result<Self, ReadError> {
         let stream = source.open().map_err(ReadError::opening)?;
-        Ok(Self { window: Window::open(stream), max_record_bytes, done: false })
+        Ok(Self { window: Window::open(stream), max_record_bytes, live: !source.rewindable(), done: false })
+    }
+
+    /// Whether the next line may have to be waited for.
+    pub(crate) fn waits(&self) -> bool {
+        self.live && !self.done && !self.window.holds_line()
     }
 }
 

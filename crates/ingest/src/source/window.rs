@@ -70,6 +70,11 @@ impl Window {
         &self.buffer[self.start..self.end]
     }
 
+    /// Whether all of the next line is unread in the window.
+    pub(super) fn holds_line(&self) -> bool {
+        memchr(b'\n', self.unread()).is_some()
+    }
+
     /// Adds to what is unread; false when the window is full or the stream has ended.
     pub(super) fn fetch(&mut self) -> bool {
         if self.start == self.end {

@@ -22,7 +22,8 @@ const LOOKED_AT_MAX: i64 = 20_000;
 const LAST_ID: Pubkey = Pubkey::from_bytes([0xff; 32]);
 
 /// The changes behind a place. `$1` and `$2` the order and the id of the place, `$3` the slot, `$4` the limit, `$5` how many
-/// changes are looked at: the last of these is a row even where its slot is not later.
+/// changes are looked at, `$6` from which order on the slot says nothing: the last that is looked at is a row even where it is
+/// not told.
 ///
 /// Behind the horizon there is nobody who could still commit a change in front of one that was answered: those of earlier
 /// lives are at an end, and in this one all transactions below the snapshot's oldest.
@@ -35,22 +36,24 @@ const CHANGES: &str = concat!(
          FROM change_life WHERE origin = change_origin()),
         (SELECT (coalesce(max(life), 0)::bigint + 1) << 48 FROM change_life)) AS horizon
 )
-SELECT head.slot, head.origin, head.horizon, page.asset_id, page.change_order, page.slot_updated, page.is_last,
+SELECT head.slot, head.origin, head.horizon, page.asset_id, page.change_order, page.slot_updated, page.is_end,
        asset.version, asset.body, asset.splices
 FROM head
 LEFT JOIN LATERAL (
-    SELECT seen.asset_id, seen.change_order, seen.slot_updated, seen.place = $5 AS is_last
+    SELECT seen.asset_id, seen.change_order, seen.slot_updated, seen.is_end,
+           seen.slot_updated > $3 OR seen.change_order >= $6 AS is_told
     FROM (
-        SELECT change.asset_id, change.change_order, change.slot_updated,
-               row_number() OVER (ORDER BY change.change_order, change.asset_id) AS place
+        SELECT change.asset_id, change.change_order, change.slot_updated, row_number() OVER walk AS place,
+               lead(change.asset_id) OVER walk IS NULL AS is_end
         FROM asset AS change
         WHERE (change.change_order, change.asset_id) > ($1, $2) AND change.change_order < head.horizon
+        WINDOW walk AS (ORDER BY change.change_order, change.asset_id)
         ORDER BY change.change_order, change.asset_id LIMIT $5
     ) AS seen
-    WHERE seen.slot_updated > $3 OR seen.place = $5
+    WHERE seen.slot_updated > $3 OR seen.change_order >= $6 OR seen.place = $5 OR seen.is_end
     LIMIT $4
 ) AS page ON true
-LEFT JOIN asset ON asset.asset_id = page.asset_id AND page.slot_updated > $3"
+LEFT JOIN asset ON asset.asset_id = page.asset_id AND page.is_told"
 );
 
 /// Changed assets, from one snapshot.
@@ -82,12 +85,13 @@ struct Head {
     horizon: i64,
 }
 
-/// A row of the answer: the change, and the asset unless its slot is not later.
+/// A row of the answer: the change, and the asset if it is told.
 struct Change {
-    place: ChangePlace,
+    order: i64,
+    id: Pubkey,
     slot: Slot,
-    /// Whether no more changes were looked at, so that nothing is known of those behind it.
-    is_last: bool,
+    /// Whether there is nothing behind it.
+    is_end: bool,
     asset: Option<(i64, Body)>,
 }
 
@@ -116,7 +120,7 @@ impl Store {
         let mut members = Members::default();
         for change in &changes {
             if let Some((version, body)) = &change.asset {
-                members.push(change.place.id, *version, body.clone());
+                members.push(change.id, *version, body.clone());
             }
         }
         let metadata = if plan.display.collection_metadata {
@@ -138,16 +142,17 @@ async fn read(connection: &mut PgConnection, plan: &ChangesPlan) -> Result<(Head
         .bind(plan.after_slot.map_or(-1, Slot::as_i64))
         .bind(i64::from(plan.limit))
         .bind(LOOKED_AT_MAX)
+        .bind(plan.after.map_or(i64::MAX, |after| after.since))
         .fetch(connection);
     let (mut head, mut changes, mut bytes) = (None, Vec::new(), 0);
     while let Some(row) = rows.try_next().await? {
-        let Head { origin, .. } = *head.insert(Head {
+        head = Some(Head {
             last_indexed_slot: walk::slot(std::slice::from_ref(&row))?,
             origin: row.try_get(1)?,
             horizon: row.try_get(2)?,
         });
         if row.try_get::<Option<i64>, _>(4)?.is_some() {
-            let change = change(&row, origin)?;
+            let change = change(&row)?;
             bytes += change.asset.as_ref().map_or(0, |(_, body)| body.block.plain_len());
             members::within(bytes, plan.max_bytes)?;
             changes.push(change);
@@ -156,15 +161,16 @@ async fn read(connection: &mut PgConnection, plan: &ChangesPlan) -> Result<(Head
     Ok((head.ok_or(sqlx::Error::RowNotFound)?, changes))
 }
 
-fn change(row: &PgRow, origin: i64) -> Result<Change, StoreError> {
+fn change(row: &PgRow) -> Result<Change, StoreError> {
     let asset = match row.try_get::<Option<i64>, _>(7)? {
         Some(version) => Some((version, Body::plain(row.try_get(8)?, row.try_get(9)?))),
         None => None,
     };
     Ok(Change {
-        place: ChangePlace { origin, order: row.try_get(4)?, id: walk::address(row, 3)? },
+        order: row.try_get(4)?,
+        id: walk::address(row, 3)?,
         slot: members::slot("asset", row.try_get(5)?)?,
-        is_last: row.try_get(6)?,
+        is_end: row.try_get(6)?,
         asset,
     })
 }
@@ -186,19 +192,19 @@ fn render(
             metadata,
             &mut asset,
         )
-        .map_err(|error| super::body::bad_splices(change.place.id, error))?;
+        .map_err(|error| super::body::bad_splices(change.id, error))?;
         bytes += asset.len();
         members::within(bytes, plan.max_bytes)?;
         items.push(ChangedAsset { slot: change.slot, asset: asset.into() });
     }
-    let full = changes.len() >= plan.limit as usize;
-    let caught_up = !full && !changes.last().is_some_and(|change| change.is_last);
-    let beginning = ChangePlace { origin: head.origin, order: -1, id: LAST_ID };
-    let last = if caught_up {
-        // Whatever is below the horizon was looked at.
-        ChangePlace { origin: head.origin, order: head.horizon - 1, id: LAST_ID }
-    } else {
-        changes.last().map(|change| change.place).or(plan.after).unwrap_or(beginning)
+    // Not the horizon itself, where nothing is behind: a number below it that no commit has used comes again after a crash.
+    let since = plan.after.map_or(head.horizon, |after| after.since);
+    let (order, id) = match (changes.last(), plan.after) {
+        (Some(change), _) => (change.order, change.id),
+        (None, Some(after)) => (after.order, after.id),
+        (None, None) => (-1, LAST_ID),
     };
+    let last = ChangePlace { origin: head.origin, order, id, since };
+    let caught_up = plan.limit > 0 && changes.last().is_none_or(|change| change.is_end);
     Ok(Changes { last_indexed_slot: head.last_indexed_slot, items, last, caught_up })
 }

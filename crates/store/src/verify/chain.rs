@@ -11,15 +11,17 @@ use crate::chain::{AssetSources, Composed};
 use crate::read::members::pubkey;
 use crate::write::{ChainRow, parts, read_sources};
 
-/// A page of assets of the chain, with what is shown of them, and whether they are due to be made anew. `$1` the id behind
-/// which it begins, `$2` how many.
+/// A page of assets of the chain, with what is shown of them, and whether they are due to be made anew: what they
+/// share with others has changed, or their document has arrived. `$1` the id behind which it begins, `$2` how many.
 pub(super) const CHAIN_ASSETS: &str =
     "SELECT made.asset_id, made.single, made.json_uri, made.version, asset.version, asset.slot_updated, asset.slot_created,
     (SELECT octet_length(body) FROM document WHERE digest = sha256(convert_to(made.json_uri, 'UTF8'))),
     EXISTS (SELECT FROM account JOIN remake_due ON remake_due.source = account.core_collection
             WHERE account.address = made.asset_id)
     OR EXISTS (SELECT FROM tree_change JOIN remake_due ON remake_due.source = tree_change.inherits
-               WHERE tree_change.asset_id = made.asset_id) AS due
+               WHERE tree_change.asset_id = made.asset_id)
+    OR coalesce((SELECT body IS NOT NULL AND next_try IS NOT NULL FROM document
+                 WHERE digest = sha256(convert_to(made.json_uri, 'UTF8'))), false) AS due
 FROM (SELECT asset_id, single, json_uri, version FROM chain_asset WHERE asset_id > $1 ORDER BY asset_id LIMIT $2) AS made
      LEFT JOIN asset ON asset.asset_id = made.asset_id
 ORDER BY made.asset_id";

@@ -8,10 +8,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use url::Url;
 use vitrine_compare::{
-    Counts, Difference, Endpoint, Finding, METHODS, Options, Summary, Tolerances, compare_servers,
+    Counts, Difference, Endpoint, Finding, METHODS, Options, Summary, Tolerances, Unknown, compare_servers,
 };
 use vitrine_model::Pubkey;
 
@@ -118,7 +118,8 @@ fn finding_text(finding: &Finding) -> String {
 
 /// A line for a shell where `$URL` is a server, key and all: keys are not printed.
 fn request(method: &str, params: &Map<String, Value>) -> String {
-    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
+    let (method, params) = (Value::from(method), Value::from(params.clone()));
+    let body = format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":{method},\"params\":{params}}}");
     format!("curl -s \"$URL\" -H 'content-type: application/json' -d '{}'", body.replace('\'', r"'\''"))
 }
 
@@ -142,12 +143,14 @@ fn summary_text(summary: &Summary, tolerances: &Tolerances) -> String {
         let _ = writeln!(text, "let pass {uses} times: {rule}");
     }
     for (method, counts) in &summary.methods {
-        let note = match counts {
-            Counts { unknown: 1.., .. } => ": their server does not know it",
-            Counts { answered: 0, .. } => ": never answered with anything but errors",
-            _ => "",
-        };
+        let only_errors = counts.answered == 0 && counts.unknown == 0;
+        let note = if only_errors { ": never answered with anything but errors" } else { "" };
         let _ = writeln!(text, "{method}: {}{note}", counts_text(counts));
+    }
+    for (Unknown { method, field }, questions) in &summary.unknown {
+        // Their text: it must not steer the terminal.
+        let what = field.as_ref().map_or_else(String::new, |field| format!(" {}", field.escape_debug()));
+        let _ = writeln!(text, "their server does not know {method}{what}: {questions} questions");
     }
     let _ = writeln!(text, "all: {}", counts_text(&total));
     text
@@ -169,6 +172,8 @@ fn counts_text(counts: &Counts) -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+
+    use serde_json::json;
 
     use super::*;
 
@@ -192,7 +197,9 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "searchAssets, page 2");
         assert!(
-            lines[1].starts_with("  curl -s \"$URL\" -H 'content-type: application/json' -d '{\"id\":1,"),
+            lines[1].starts_with(
+                "  curl -s \"$URL\" -H 'content-type: application/json' -d '{\"jsonrpc\":\"2.0\""
+            ),
             "{text}"
         );
         assert!(lines[1].ends_with(r#""params":{"cursor":"it'\''s"}}'"#), "{text}");
@@ -213,15 +220,19 @@ mod tests {
             ("getAssetChanges", Counts { unknown: 2, ..of(2, 0, 0, 0) }),
             ("getNftEditions", of(3, 0, 3, 0)),
         ]);
+        let of_method = Unknown { method: "getAssetChanges", field: None };
+        let of_field = Unknown { method: "searchAssets", field: Some("tree\u{1b}".to_owned()) };
+        let unknown = BTreeMap::from([(of_method, 2), (of_field, 1)]);
         assert_eq!(
-            summary_text(&Summary { methods, rule_uses: vec![0] }, &rules),
+            summary_text(&Summary { methods, unknown, rule_uses: vec![0] }, &rules),
             "5 more are not shown\n\
              let pass 0 times: * /result/x\n\
              getAsset: 60 asked, 59 answered, 4 alike, 1 alike but for what is tolerated, 54 differ, 1 without an answer\n\
-             getAssetChanges: 2 asked, 0 answered, 0 alike, 0 alike but for what is tolerated, 0 differ, 2 unknown to theirs: \
-             their server does not know it\n\
+             getAssetChanges: 2 asked, 0 answered, 0 alike, 0 alike but for what is tolerated, 0 differ, 2 unknown to theirs\n\
              getNftEditions: 3 asked, 0 answered, 3 alike, 0 alike but for what is tolerated, 0 differ: never answered with \
              anything but errors\n\
+             their server does not know getAssetChanges: 2 questions\n\
+             their server does not know searchAssets tree\\u{1b}: 1 questions\n\
              all: 65 asked, 59 answered, 7 alike, 1 alike but for what is tolerated, 54 differ, 1 without an answer, 2 unknown \
              to theirs\n"
         );
