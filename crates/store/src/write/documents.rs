@@ -93,7 +93,7 @@ const NEXT: &str = "SELECT next_try FROM document WHERE next_try IS NOT NULL ORD
 /// shown already, unless its assets could not be made the last time. The primary key.
 const KEEP: &str =
     "UPDATE document SET body = $2, fetched_at = $3, stale = false, made_to = NULL, tries = 0, reason = NULL,
-    next_try = CASE WHEN stale AND body = $2 AND reason IS NULL THEN NULL ELSE $4 END
+    next_try = CASE WHEN stale AND body = $2 AND reason IS NULL THEN NULL ELSE $4::timestamptz END
 WHERE digest = $1
 RETURNING next_try IS NULL";
 
