@@ -9,8 +9,9 @@ use vitrine_model::Pubkey;
 pub async fn explain(connection: &mut PgConnection, sql: &str, arguments: &str) -> Value {
     let prepared = format!("PREPARE page AS {sql}");
     sqlx::raw_sql(AssertSqlSafe(prepared)).execute(&mut *connection).await.unwrap();
+    let arguments = if arguments.is_empty() { String::new() } else { format!("({arguments})") };
     let explained =
-        format!("EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, FORMAT JSON) EXECUTE page({arguments})");
+        format!("EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, FORMAT JSON) EXECUTE page{arguments}");
     let row = sqlx::raw_sql(AssertSqlSafe(explained)).fetch_one(&mut *connection).await.unwrap();
     let text: String = row.try_get_unchecked(0).unwrap();
     sqlx::raw_sql("DEALLOCATE page").execute(connection).await.unwrap();

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
-use vitrine_store::{READ_SESSION, WRITE_SESSION, chain_statements, source_statements};
+use vitrine_store::{READ_SESSION, WRITE_SESSION, chain_statements, document_statements, source_statements};
 use vitrine_tests::assets::{self, pubkey};
 use vitrine_tests::explain::{explain, hex, nodes, rows};
 use vitrine_tests::{AssetSpec, Database};
@@ -196,12 +196,12 @@ async fn sources_are_read_by_index() {
             (100..200).map(|number| format!("pg_temp.address('{what}', {number})")).collect();
         format!("ARRAY[{}]", ids.join(", "))
     };
-    let sharers = "ARRAY[1, 2], ARRAY[pg_temp.address('collection', 0), pg_temp.address('collection', 1)],
-                   ARRAY[pg_temp.address('member', 2), ''::bytea], 1000"
-        .to_owned();
     let chain_assets = "INSERT INTO chain_asset (asset_id, single, json_uri)
                         SELECT pg_temp.address('leaf', n), true, n::text FROM generate_series(0, 2000) AS n";
     sqlx::raw_sql(chain_assets).execute(&mut connection).await.unwrap();
+    let sharers = "ARRAY[1, 2], ARRAY[pg_temp.address('collection', 0), pg_temp.address('collection', 1)],
+                   ARRAY[pg_temp.address('member', 2), ''::bytea], 1000"
+        .to_owned();
     let expected = [
         ("sources_lock", format!("{0}, {0}", ids("leaf")), vec!["chain_asset_pkey", "document_pkey"], 100),
         // Each with its collection.
@@ -231,6 +231,69 @@ async fn sources_are_read_by_index() {
     }
 }
 
+/// The queue of documents: each statement reads by index what it is about, however many wait or have come.
+#[tokio::test]
+async fn the_queue_of_documents_is_read_by_index() {
+    const DIGEST: &str = "sha256(convert_to('uri 777', 'UTF8'))";
+    let database = Database::new().await;
+    let mut connection = database.connect().await;
+    // Of each of 200 hosts 100 documents: one half waits, the other has come.
+    let seeds = [
+        "INSERT INTO document (digest, uri, host, body, fetched_at, next_try, attempts, tries)
+         SELECT sha256(convert_to('uri ' || n, 'UTF8')), 'uri ' || n, 'host ' || n % 200,
+                CASE WHEN n % 400 < 200 THEN '{}' END, CASE WHEN n % 400 < 200 THEN now() - n * interval '1 minute' END,
+                CASE WHEN n % 400 >= 200 THEN now() - n * interval '1 second' END, 1, 0
+         FROM generate_series(1, 20000) AS n",
+        "INSERT INTO chain_asset (asset_id, single, json_uri)
+         SELECT sha256(convert_to(n::text, 'UTF8')), true, 'uri ' || n % 1000 FROM generate_series(1, 20000) AS n",
+        "VACUUM (ANALYZE) document",
+        "VACUUM (ANALYZE) chain_asset",
+        WRITE_SESSION,
+    ];
+    for statement in seeds {
+        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+    }
+    let of_one = |more: &str| format!("{DIGEST}, {more}");
+    let (key, due, naming) = ("document_pkey", "document_due", "chain_asset_json_uri");
+    let expected = [
+        ("documents_hosts", "'host 1', 10".to_owned(), vec![due], 10),
+        (
+            "documents_take",
+            "ARRAY['host 1', 'host 2'], ARRAY[3, 4]::bigint[], now(), 100, now()".to_owned(),
+            vec![due, key],
+            // Three and four, of which the plan tells the rounded mean.
+            8,
+        ),
+        ("documents_next", String::new(), vec!["document_next_try"], 1),
+        ("documents_keep", of_one("'{}', now(), now()"), vec![key], 1),
+        ("documents_fail", of_one("now(), 'why'"), vec![key], 1),
+        ("documents_release", of_one("1, now()"), vec![key], 1),
+        ("documents_made", of_one("1, NULL, now()"), vec![key], 1),
+        ("documents_refetch", "now(), now(), 10".to_owned(), vec!["document_fetched", key], 10),
+        ("documents_naming", "'uri 777', ''::bytea, 10".to_owned(), vec![naming], 10),
+        ("documents_name", "ARRAY['uri 1', 'new'], ARRAY['a', 'b']".to_owned(), vec![], 0),
+        ("documents_named", "ARRAY['uri 1', 'uri 2', 'x']".to_owned(), vec![key], 2),
+        ("documents_hold", of_one("1"), vec![key], 1),
+        ("documents_drop", of_one("'uri 777'"), vec![key, naming], 1),
+    ];
+    let statements = document_statements();
+    assert_eq!(statements.len(), expected.len());
+    for ((name, sql), (of, arguments, indexes, most)) in statements.into_iter().zip(expected) {
+        assert_eq!(name, of);
+        let plan = explain(&mut connection, sql, &arguments).await;
+        let mut seen = Vec::new();
+        for node in nodes(&plan) {
+            assert_ne!(node["Node Type"], "Seq Scan", "{name}: {plan:#}");
+            if let Some(index) = node.get("Index Name").and_then(Value::as_str) {
+                assert!(rows(node) <= most, "{name} reads {} rows: {plan:#}", rows(node));
+                seen.push(index);
+            }
+        }
+        assert!(indexes.iter().all(|index| seen.contains(index)), "{name}: {plan:#}");
+        assert!(seen.iter().all(|index| indexes.contains(index)), "{name}: {plan:#}");
+    }
+}
+
 /// What an ingest reads and notes beside what assets are made of: by index, and no more than it asks for.
 #[tokio::test]
 async fn what_an_ingest_walks_over_is_read_by_index() {
@@ -250,6 +313,9 @@ async fn what_an_ingest_walks_over_is_read_by_index() {
     ] {
         sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
     }
+    let assets: Vec<String> =
+        (100..200).map(|number| format!("pg_temp.address('asset', {number})")).collect();
+    let assets = format!("ARRAY[{}]", assets.join(", "));
     let changes = format!(
         "ARRAY[{}], ARRAY[{}], ARRAY[{}]",
         ["pg_temp.address('tree', 0)"; 100].join(", "),
@@ -258,6 +324,7 @@ async fn what_an_ingest_walks_over_is_read_by_index() {
     );
     let expected = [
         ("remake_ids", "''::bytea, 100".to_owned(), vec!["chain_asset_pkey"], 100),
+        ("sources_lock", format!("{assets}, {assets}"), vec!["chain_asset_pkey", "document_pkey"], 100),
         // A page of 100, of which 21 fit the bytes.
         (
             "dead_letters",

@@ -5,8 +5,8 @@
 use serde_json::Value;
 use vitrine_model::Pubkey;
 use vitrine_store::{
-    READ_SESSION, asset_statements, chain_statements, sample_statement, source_statements, statements,
-    verify_statements,
+    READ_SESSION, asset_statements, chain_statements, document_statements, sample_statement,
+    source_statements, statements, verify_statements,
 };
 use vitrine_tests::assets::{self, pubkey};
 use vitrine_tests::explain::{explain, hex, whole};
@@ -49,7 +49,7 @@ fn golden_sql() {
     }
     let (name, sql) = sample_statement();
     insta::assert_snapshot!(name, sql);
-    let others = [verify_statements(), chain_statements(), source_statements()];
+    let others = [verify_statements(), chain_statements(), source_statements(), document_statements()];
     for (name, sql) in others.into_iter().flatten() {
         insta::assert_snapshot!(name, sql);
     }

@@ -186,7 +186,7 @@ async fn two_fetchers_share_the_queue() {
     };
     world.write(1, (0..200).map(|number| (number, name(number)))).await;
     let (one, other) = tokio::join!(world.drain(), world.drain());
-    assert_eq!((one.fetched + other.fetched, one.remade + other.remade), (200, 200));
+    assert_eq!((one.fetched + other.fetched, one.remade + other.remade), (200, 200), "{one:?} {other:?}");
     let asked = world.site.asked();
     assert_eq!((asked.len(), asked.iter().collect::<BTreeSet<_>>().len()), (200, 200));
     for number in [0, 1, 198, 199] {

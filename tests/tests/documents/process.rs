@@ -137,42 +137,45 @@ async fn a_large_document_of_many_assets_fits_into_memory() {
     // It is here before the others name it: all of them show it from the first moment.
     world.write(1, [(1 << 32, uri.clone())]).await;
     assert_eq!(world.drain().await.remade, 1);
-    let mut child = ingest(&world, &["-"])
-        .env("VITRINE_INGEST_BATCH_LINES", &ASSETS.to_string())
-        .env("VITRINE_INGEST_BATCH_WAIT_MS", "3600000")
-        .piped();
-    let mut stdin = child.stdin.take().unwrap();
     let mut connection = world.database.connect().await;
     // One batch that makes them, and one that replaces them.
     for slot in [2, 3] {
-        for number in 0..ASSETS {
-            writeln!(stdin, "{}", account(slot, number, uri.clone()).line().to_string()).unwrap();
-        }
-        // The batch is one transaction: the last one is there with the first one.
-        let slot = i64::try_from(slot).unwrap();
-        while slot_of_any(&mut connection).await != Some(slot) {
+        // The end of an ingest waits for the watermark: all is written, and its memory can be looked at.
+        let mut blocking = world.database.connect().await;
+        let hold = "BEGIN; INSERT INTO watermark (source, slot) VALUES ('ingest', 1)
+                    ON CONFLICT (source) DO UPDATE SET slot = watermark.slot";
+        sqlx::raw_sql(hold).execute(&mut blocking).await.unwrap();
+        let lines: Vec<_> =
+            (0..ASSETS).map(|number| account(slot, number, uri.clone()).line().to_string()).collect();
+        let mut child = ingest(&world, &["-"])
+            .env("VITRINE_INGEST_BATCH_LINES", &ASSETS.to_string())
+            .env("VITRINE_INGEST_BATCH_WAIT_MS", "3600000")
+            .piped();
+        feed(&mut child, lines);
+        while shown_at(&mut connection, slot, DOCUMENT).await < ASSETS && child.try_wait().unwrap().is_none()
+        {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let whole = "SELECT count(*) FROM asset WHERE slot_updated = $1 AND octet_length(body) > $2";
-        let written: i64 = sqlx::query_scalar(whole)
-            .bind(slot)
-            .bind(i32::try_from(DOCUMENT / 2).unwrap())
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
-        assert_eq!(written, i64::try_from(ASSETS).unwrap());
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        sqlx::raw_sql("ROLLBACK").execute(&mut blocking).await.unwrap();
+        let told = ended(child).await;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let peak = line.trim().strip_suffix(" kB").unwrap().trim().parse::<u64>().unwrap() * 1_024;
+        println!("{peak} bytes of memory at most: {told}");
+        assert_eq!(shown_at(&mut connection, slot, DOCUMENT).await, ASSETS);
+        assert!(peak < PEAK_MAX, "{peak} bytes of memory for {ASSETS} bodies of a megabyte");
     }
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-    drop(stdin);
-    ended(child).await;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    let peak = line.trim().strip_suffix(" kB").unwrap().trim().parse::<u64>().unwrap() * 1_024;
-    println!("{peak} bytes of memory at most");
-    assert!(peak < PEAK_MAX, "{peak} bytes of memory for {ASSETS} bodies of a megabyte");
 }
 
-/// The highest slot of all assets.
+/// Assets that were changed at a slot last, and show most of a document of so many bytes.
 #[cfg(target_os = "linux")]
-async fn slot_of_any(connection: &mut PgConnection) -> Option<i64> {
-    sqlx::query_scalar("SELECT max(slot_updated) FROM asset").fetch_one(connection).await.unwrap()
+async fn shown_at(connection: &mut PgConnection, slot: u64, bytes: usize) -> u64 {
+    let statement = "SELECT count(*) FROM asset WHERE slot_updated = $1 AND octet_length(body) > $2";
+    let count: i64 = sqlx::query_scalar(statement)
+        .bind(i64::try_from(slot).unwrap())
+        .bind(i32::try_from(bytes / 2).unwrap())
+        .fetch_one(connection)
+        .await
+        .unwrap();
+    count.try_into().unwrap()
 }

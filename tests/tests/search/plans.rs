@@ -7,13 +7,13 @@ use vitrine_store::{READ_SESSION, search_statements, search_types};
 use vitrine_tests::assets::{self, pubkey};
 use vitrine_tests::{AssetSpec, Database};
 
-const LIMIT: u64 = 100;
+const LIMIT: u32 = 100;
 
 /// How many each page skips.
-const SKIP: u64 = 200;
+const SKIP: u32 = 200;
 
 /// How many lists lead together.
-const LISTS: u64 = 3;
+const LISTS: u32 = 3;
 
 /// A collection of 9,000 among 1,000 strangers, and a holder of 3,000 tokens; vacuumed, as `import` leaves it.
 async fn seed(database: &Database) -> PgConnection {
@@ -66,7 +66,7 @@ async fn every_search_reads_what_leads_to_it_and_no_table() {
             .fetch_all(&mut connection)
             .await
             .unwrap();
-    assert_eq!(lists.len() as u64, LISTS, "the collection, and two authorities");
+    assert_eq!(u32::try_from(lists.len()), Ok(LISTS), "the collection, and two authorities");
     for (name, sql) in search_statements() {
         let (types, arguments) = match name.as_str() {
             "search_lists" => {
@@ -180,7 +180,7 @@ fn check(name: &str, plan: &Value) {
             let sorted = node["Plans"][0]["Actual Rows"].as_f64().unwrap();
             // Of each list no more than the page and what is in front of it.
             let most = if name.starts_with("search_lists_") { LISTS * (LIMIT + SKIP) } else { 3_000 };
-            assert!(sorted <= most as f64, "{name} sorts {sorted}: {plan:#}");
+            assert!(sorted <= f64::from(most), "{name} sorts {sorted}: {plan:#}");
         }
         if matches!(node["Relation Name"].as_str(), Some("asset" | "list_member" | "account")) {
             let index = node["Index Name"].as_str().unwrap_or("none");

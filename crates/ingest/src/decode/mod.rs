@@ -4,6 +4,7 @@
 //! never an allocation that the length of the input does not justify. What the values mean in DAS is not known here.
 
 pub mod agent_identity;
+pub(crate) mod base58;
 pub mod bubblegum;
 pub mod bytes;
 pub mod compression;

@@ -18,7 +18,7 @@ use vitrine_store::{DueDocument, Kept, Store, StoreError};
 use super::backoff;
 use super::{Client, ClientError, DocumentSettings, Failure};
 use crate::normalise::compose;
-use crate::retry::cancelled;
+use crate::retry::{cancelled, retry};
 
 /// Hosts that are looked at in one statement.
 const HOSTS_MAX: u32 = 256;
@@ -90,6 +90,8 @@ pub struct Fetcher {
 /// What all fetches share.
 struct Worker {
     store: Store,
+    /// How long a write may wait for the store: within the time for which the document is ours.
+    patience: Duration,
     client: Client,
     settings: DocumentSettings,
     clock: Clock,
@@ -134,7 +136,8 @@ impl Fetcher {
         store_patience: Duration,
     ) -> Result<Self, ClientError> {
         let client = Client::new(settings)?;
-        let worker = Worker { store, client, settings: settings.clone(), clock };
+        let patience = store_patience.min(settings.lease() / 4);
+        let worker = Worker { store, patience, client, settings: settings.clone(), clock };
         Ok(Self {
             worker: Arc::new(worker),
             store_patience,
@@ -286,7 +289,7 @@ impl Worker {
     async fn settle(&self, due: &DueDocument, random: f64, cancel: watch::Receiver<bool>) -> Settled {
         let settled = if due.tries > self.settings.attempts_max {
             // Whoever took it before did not live to say how it ended.
-            self.fail(due, &Failure::Unfinished, random).await
+            self.fail(due, &Failure::Unfinished, random, &cancel).await
         } else if due.arrived {
             let bytes = due.body_bytes;
             self.remake(due, due.made_to, bytes, &cancel).await.map(|(ended, remade)| match ended {
@@ -295,36 +298,39 @@ impl Worker {
                 Remade::Lost => Outcome::Lost,
             })
         } else {
-            self.fetch(due, random, cancel).await
+            self.fetch(due, random, &cancel).await
         };
         match settled {
             // What is wrong with one document or asset must not keep the others waiting, nor come up for ever.
             Err(error) if !error.is_transient() => {
                 error!(error = %error, "the assets of a document cannot be written");
-                self.fail(due, &Failure::NotMade, random).await
+                self.fail(due, &Failure::NotMade, random, &cancel).await
             }
             settled => settled,
         }
     }
 
-    async fn fetch(&self, due: &DueDocument, random: f64, mut cancel: watch::Receiver<bool>) -> Settled {
+    async fn fetch(&self, due: &DueDocument, random: f64, cancel: &watch::Receiver<bool>) -> Settled {
+        let mut stopped = cancel.clone();
         let fetched = tokio::select! {
             fetched = self.client.fetch(&due.uri, due.tries) => fetched,
-            () = cancelled(&mut cancel) => Err(Failure::Busy { left: Duration::ZERO }),
+            () = cancelled(&mut stopped) => Err(Failure::Busy { left: Duration::ZERO }),
         };
         match fetched {
-            Ok(json) => self.keep(due, json.as_str(), &cancel).await,
+            Ok(json) => self.keep(due, json.as_str(), cancel).await,
             Err(Failure::Busy { left }) => {
-                self.store.release_document(due, (self.clock)() + left).await?;
+                let until = (self.clock)() + left;
+                self.persist(cancel, || self.store.release_document(due, until)).await?;
                 Ok(Outcome::GivenBack { remade: 0 })
             }
-            Err(failure) => self.fail(due, &failure, random).await,
+            Err(failure) => self.fail(due, &failure, random, cancel).await,
         }
     }
 
     async fn keep(&self, due: &DueDocument, body: &str, cancel: &watch::Receiver<bool>) -> Settled {
         let now = (self.clock)();
-        match self.store.keep_document(due, body, now, now + self.settings.lease()).await? {
+        let until = now + self.settings.lease();
+        match self.persist(cancel, || self.store.keep_document(due, body, now, until)).await? {
             Kept::Stored => {
                 let (_, remade) = self.remake(due, None, body.len(), cancel).await?;
                 Ok(Outcome::Fetched { remade })
@@ -335,16 +341,36 @@ impl Worker {
         }
     }
 
-    async fn fail(&self, due: &DueDocument, failure: &Failure, random: f64) -> Settled {
+    async fn fail(
+        &self,
+        due: &DueDocument,
+        failure: &Failure,
+        random: f64,
+        cancel: &watch::Receiver<bool>,
+    ) -> Settled {
         let wait = backoff::wait(&self.settings, due.tries, failure.retry_after(), random)
             .filter(|_| !failure.is_final());
         debug!(tries = due.tries, reason = %failure, given_up = wait.is_none(), "a document did not come");
         let next_try = wait.map(|wait| (self.clock)() + wait);
-        match self.store.fail_document(due, &failure.to_string(), next_try).await? {
+        let reason = failure.to_string();
+        match self.persist(cancel, || self.store.fail_document(due, &reason, next_try)).await? {
             Kept::Stored | Kept::Same if next_try.is_none() => Ok(Outcome::GivenUp),
             Kept::Stored | Kept::Same => Ok(Outcome::Failed),
             Kept::Unnamed => Ok(Outcome::Unnamed),
             Kept::Lost => Ok(Outcome::Lost),
+        }
+    }
+
+    /// Asks the store, again where it is away or has no connection free, for a while: what has come must not wait for its next
+    /// turn because many came at once. Who is stopped tries once more and no longer.
+    async fn persist<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        cancel: &watch::Receiver<bool>,
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<T, StoreError> {
+        match retry(&mut attempt, StoreError::is_transient, self.patience, cancel.clone()).await {
+            Some(result) => result,
+            None => attempt().await,
         }
     }
 
@@ -362,18 +388,19 @@ impl Worker {
         let mut remade = 0;
         loop {
             if *cancel.borrow() {
-                let given_back = self.store.release_document(due, (self.clock)()).await?;
+                let now = (self.clock)();
+                let given_back = self.persist(cancel, || self.store.release_document(due, now)).await?;
                 return Ok((if given_back { Remade::Cancelled } else { Remade::Lost }, remade));
             }
-            let ids = self.store.assets_naming(due, after, most).await?;
+            let ids = self.persist(cancel, || self.store.assets_naming(due, after, most)).await?;
             if !ids.is_empty() {
-                self.store.remake(&ids, &compose).await?;
+                self.persist(cancel, || self.store.remake(&ids, &compose)).await?;
             }
             remade += ids.len() as u64;
             after = ids.last().copied();
             let part = after.filter(|_| ids.len() == most as usize);
             let part = part.map(|to| (to, (self.clock)() + self.settings.lease()));
-            if !self.store.note_remade(due, part).await? {
+            if !self.persist(cancel, || self.store.note_remade(due, part)).await? {
                 return Ok((Remade::Lost, remade));
             }
             if part.is_none() {

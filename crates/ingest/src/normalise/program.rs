@@ -1,9 +1,19 @@
 //! The programs whose accounts assets are made of.
 
+use std::sync::LazyLock;
+
+use quick_cache::sync::Cache;
 use vitrine_model::Pubkey;
 pub(super) use vitrine_model::{TOKEN, TOKEN_2022};
 
 use crate::decode::{pda, spl_token};
+
+/// How many mints' editions are remembered, 64 bytes each and some more for the places.
+const EDITIONS_MAX: usize = 16_384;
+
+/// Editions of mints that were asked for lately. A mint and its metadata mostly come one behind the other and both tell of
+/// the edition, and to derive it takes longer than all else that is done with either.
+static EDITIONS: LazyLock<Cache<Pubkey, Pubkey>> = LazyLock::new(|| Cache::new(EDITIONS_MAX));
 
 /// The program of wallets; it owns accounts that were closed as well.
 pub(super) const SYSTEM: Pubkey = Pubkey::from_bytes([0; 32]);
@@ -45,8 +55,13 @@ pub(super) fn token_program(program: Pubkey) -> Option<spl_token::Program> {
 
 /// Where the edition of a mint is, be it a master edition or a print.
 pub(super) fn edition_of(mint: Pubkey) -> Option<Pubkey> {
+    if let Some(edition) = EDITIONS.get(&mint) {
+        return Some(edition);
+    }
     let program = TOKEN_METADATA;
-    pda(&[b"metadata", program.as_bytes(), mint.as_bytes(), b"edition"], &program)
+    let edition = pda(&[b"metadata", program.as_bytes(), mint.as_bytes(), b"edition"], &program)?;
+    EDITIONS.insert(mint, edition);
+    Some(edition)
 }
 
 /// The address that signs for an asset of MPL Core when its owner executes something with it.

@@ -51,17 +51,20 @@ pub struct Gap {
     pub last: u64,
 }
 
+/// The change that a node is of, by slot and number, and its hash.
+type Hashed = ((u64, u64), [u8; 32]);
+
 /// A node above the leaves, with the two below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredNode {
     /// Its place: 1 is the root.
     pub index: u64,
     /// The change that it is of, by slot and number, and its hash.
-    pub node: ((u64, u64), [u8; 32]),
+    pub node: Hashed,
     /// Likewise the node below at the left; none where no change has touched it.
-    pub left: Option<((u64, u64), [u8; 32])>,
+    pub left: Option<Hashed>,
     /// Likewise at the right.
-    pub right: Option<((u64, u64), [u8; 32])>,
+    pub right: Option<Hashed>,
 }
 
 impl Snapshot {
@@ -127,7 +130,7 @@ impl Snapshot {
             .map(|row| {
                 let number =
                     |at: usize| row.try_get::<Option<i64>, _>(at).map(|value| value.map(i64::cast_unsigned));
-                let below = |at: usize| -> Result<Option<((u64, u64), [u8; 32])>, StoreError> {
+                let below = |at: usize| -> Result<Option<Hashed>, StoreError> {
                     let hash: Option<[u8; 32]> = row.try_get(at + 2)?;
                     Ok(number(at)?.zip(number(at + 1)?).zip(hash))
                 };

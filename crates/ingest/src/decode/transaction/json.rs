@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use vitrine_model::{Pubkey, PubkeyError, Slot};
 
+use super::super::base58;
 use super::super::named_json::from_json;
 use super::{Calls, Compiled, Message, Signature, Transaction, TransactionError, wire};
 
@@ -19,6 +20,8 @@ const MAX_DATA_BYTES: usize = 10 * 1024;
 /// base58 takes time with the square of its length.
 const MAX_DATA_CHARACTERS: usize = MAX_DATA_BYTES * 1366 / 1000;
 
+/// The most characters that base58 takes for the 64 bytes of a signature.
+const SIGNATURE_CHARACTERS_MAX: usize = 88;
 /// The most characters that base58 takes for a packet, which has 1232 bytes.
 const MAX_PACKET_CHARACTERS: usize = 1232 * 1366 / 1000 + 1;
 
@@ -194,7 +197,7 @@ pub(super) fn packet(transaction: &str) -> Result<Vec<u8>, TransactionError> {
             let len = text.len();
             Err(TransactionError::Bytes(format!("{len} characters, of at most {MAX_PACKET_CHARACTERS}")))
         }
-        "base58" => bs58::decode(text).into_vec().map_err(|error| TransactionError::Bytes(error.to_string())),
+        "base58" => base58::decode(&text).map_err(|error| TransactionError::Bytes(error.to_string())),
         _ => Err(TransactionError::Encoding(encoding)),
     }
 }
@@ -274,7 +277,7 @@ impl TryFrom<String> for Data {
         if text.len() > MAX_DATA_CHARACTERS {
             return Err(format!("data of {} characters, of at most {MAX_DATA_CHARACTERS}", text.len()));
         }
-        let data = bs58::decode(text).into_vec().map_err(|error| format!("data: {error}"))?;
+        let data = base58::decode(&text).map_err(|error| format!("data: {error}"))?;
         if data.len() > MAX_DATA_BYTES {
             return Err(format!("data of {} bytes, of at most {MAX_DATA_BYTES}", data.len()));
         }
@@ -286,11 +289,13 @@ impl TryFrom<String> for Name {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let mut bytes = [0; 64];
-        match bs58::decode(text).onto(&mut bytes) {
-            Ok(64) => Ok(Self(Signature::from_bytes(bytes))),
-            Ok(len) => Err(format!("a signature of {len} bytes, not 64")),
-            Err(error) => Err(format!("a signature: {error}")),
+        if text.len() > SIGNATURE_CHARACTERS_MAX {
+            return Err(format!("a signature of {} characters", text.len()));
         }
+        let bytes = base58::decode(&text).map_err(|error| format!("a signature: {error}"))?;
+        let bytes = bytes.try_into();
+        let bytes =
+            bytes.map_err(|bytes: Vec<u8>| format!("a signature of {} bytes, not 64", bytes.len()))?;
+        Ok(Self(Signature::from_bytes(bytes)))
     }
 }

@@ -362,7 +362,7 @@ fn a_leaf_that_was_taken_out_is_shown_as_it_was() {
     let burnt = answer(&burnt).unwrap();
     assert_eq!((&burnt["burnt"], &burnt["compression"]["compressed"]), (&json!(true), &json!(true)));
     sources.events.push(vitrine_store::LeafEvent {
-        slot: Slot::default(),
+        slot: Slot::new(4).unwrap(),
         instruction: "DecompressV1".to_owned(),
         event: json!({"fate": "decompressed"}).to_string(),
     });

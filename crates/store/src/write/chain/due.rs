@@ -16,7 +16,7 @@ use crate::write::Progress;
 use crate::{Store, StoreError, Written};
 
 /// Assets of a page.
-const PAGE: i64 = 1000;
+const PAGE: u32 = 1000;
 
 /// Rows of the queue of a page: an account that few share does not take a transaction of its own.
 const ROWS: i64 = 100;
@@ -86,13 +86,12 @@ impl Store {
     pub(super) async fn remake_all_due(&self, compose: Compose<'_>) -> Result<Written, StoreError> {
         let mut written = Written::default();
         while self.is_remake_due().await? {
-            match self.persist(|| self.remake_due_once(compose)).await? {
-                Some(more) => written += more,
+            if let Some(more) = self.persist(|| self.remake_due_once(compose)).await? {
+                written += more;
+            } else {
                 // The lock is granted when the page of another one is over, and then all begins anew.
-                None => {
-                    let wait = "SELECT FROM remake_due ORDER BY remake_id LIMIT 1 FOR SHARE";
-                    sqlx::query(wait).execute(&self.write).await?;
-                }
+                let wait = "SELECT FROM remake_due ORDER BY remake_id LIMIT 1 FOR SHARE";
+                sqlx::query(wait).execute(&self.write).await?;
             }
         }
         Ok(written)
@@ -131,7 +130,7 @@ async fn sharers(
         .bind(due.keys().copied().collect::<Vec<_>>())
         .bind(due.values().map(|due| due.source).collect::<Vec<_>>())
         .bind(due.values().map(|due| due.after.as_slice()).collect::<Vec<_>>())
-        .bind(PAGE)
+        .bind(i64::from(PAGE))
         .fetch_all(connection)
         .await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, Pubkey::from_bytes(row.try_get(1)?)))).collect()
@@ -144,7 +143,7 @@ async fn go_on(
     due: &BTreeMap<i64, Due>,
     sharers: &[(i64, Pubkey)],
 ) -> Result<(), StoreError> {
-    let last = sharers.last().filter(|_| sharers.len() as i64 == PAGE);
+    let last = sharers.last().filter(|_| sharers.len() == PAGE as usize);
     let done: Vec<i64> = due.keys().copied().filter(|id| last.is_none_or(|(last, _)| id < last)).collect();
     sqlx::query("DELETE FROM remake_due WHERE remake_id = ANY($1)")
         .bind(done)

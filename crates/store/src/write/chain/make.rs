@@ -39,6 +39,8 @@ struct Locked {
 struct Made {
     sources: AssetSources,
     composed: Option<Composed>,
+    /// What is noted of it.
+    row: Row,
 }
 
 impl Store {
@@ -121,9 +123,8 @@ impl Store {
         progress: &mut Progress,
     ) -> Result<(), StoreError> {
         let (mut changes, mut owned, mut new_rows) = (Vec::new(), Owned::default(), Vec::new());
-        for Made { sources, composed } in made {
+        for Made { sources, composed, row: new } in made {
             let old = &rows[&sources.id].row;
-            let new = Row::of(composed.as_ref());
             owned.versions.extend(old.version.map(|version| (sources.id, version)));
             match composed {
                 Some(composed) => changes.push(composed.change),
@@ -143,12 +144,13 @@ impl Made {
     fn of(sources: AssetSources, compose: Compose<'_>) -> Self {
         let composed = compose(&sources);
         debug_assert!(composed.as_ref().is_none_or(|made| made.change.id == sources.id));
-        Self { sources, composed }
+        let row = Row::of(composed.as_ref());
+        Self { sources, composed, row }
     }
 
     /// Where its document is fetched from.
     fn uri(&self) -> Option<&str> {
-        fetched(self.composed.as_ref()?)
+        self.row.json_uri.as_deref()
     }
 
     /// The same, where it is not what it was before.

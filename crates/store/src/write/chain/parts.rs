@@ -22,7 +22,8 @@ pub(crate) fn parts<T>(
         let needed = document(&item).map(|(uri, size)| (uri.to_owned(), size));
         let is_new = |(uri, size): (String, usize)| (!uris.contains(&uri)).then_some((uri, size));
         let more = needed.clone().and_then(is_new).map_or(0, |(_, size)| size);
-        if part.len() == ASSETS_MAX || (bytes + more > BYTES_MAX && !part.is_empty()) {
+        let is_over = more > 0 && bytes + more > BYTES_MAX;
+        if part.len() == ASSETS_MAX || (is_over && !part.is_empty()) {
             parts.push(std::mem::take(&mut part));
             uris.clear();
             bytes = 0;
