@@ -132,6 +132,14 @@ impl Maker {
     }
 
     fn tell_core(&mut self, at: usize) {
+        if self.random.random_ratio(1, 4) {
+            // It was somebody else's earlier in the slot.
+            let owner = self.person();
+            let Asset { address, account, plugins, .. } = &self.core.assets[at];
+            let between = CoreAsset { owner, ..account.clone() };
+            let (address, data) = (*address, with_plugins(between.data(), plugins));
+            self.account(address, CoreAsset::PROGRAM, Some(data));
+        }
         let Asset { address, account, plugins, .. } = &self.core.assets[at];
         let (address, data) = (*address, with_plugins(account.data(), plugins));
         self.account(address, CoreAsset::PROGRAM, Some(data));

@@ -138,8 +138,8 @@ pub(crate) fn delivery(random: &mut StdRng, history: &[Told]) -> VecDeque<Work> 
     for work in [Work::Fetch, Work::Fetch, Work::Retry] {
         works.insert(random.random_range(0..=works.len()), work);
     }
-    // Nothing is left to be done. What is tried again is older than the end.
-    works.extend([end(history), Work::Retry, Work::Fetch]);
+    // Nothing is left to be done. An older source that is read again is not the end.
+    works.extend([end(history), Work::End(Slot::default()), Work::Retry, Work::Fetch]);
     works
 }
 

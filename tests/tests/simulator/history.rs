@@ -108,6 +108,12 @@ impl Maker {
         self.told.push(Told::Account(at));
     }
 
+    /// The same by a source that tells no write version: 0.
+    pub(crate) fn account_unversioned(&mut self, address: Pubkey, program: &str, data: Vec<u8>) {
+        let (owner, data) = (program.parse().unwrap(), Some(data));
+        self.told.push(Told::Account(AccountAt { address, owner, data, slot: self.slot, write_version: 0 }));
+    }
+
     pub(crate) fn transaction(&mut self, transaction: Transaction) {
         self.told.push(Told::Transaction(transaction));
     }
@@ -119,8 +125,8 @@ impl Maker {
             0..6 => self.grove(),
             6..9 => self.nft(),
             9 => self.fungible(),
-            10 => self.core_collection(),
-            11..15 => self.core_asset(),
+            10 | 11 => self.core_collection(),
+            12..15 => self.core_asset(),
             15..17 => self.extension(),
             17 => self.inscribe(),
             18 => self.imported(),

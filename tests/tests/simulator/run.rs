@@ -89,7 +89,8 @@ pub(crate) async fn at_random(database: &Database, seed: u64, history: &[Told]) 
             store.close().await;
             store = database.store();
             // Those that come last have to see all that was told.
-            let latest = works.len().saturating_sub(3);
+            let latest = works.len().saturating_sub(4);
+            // What is not told has its place.
             let later = if matches!(work, Work::Tell(_)) { random.random_range(0..=latest) } else { 0 };
             works.insert(later, work);
         }

@@ -262,7 +262,10 @@ impl Maker {
             succeeded: true,
             instructions: vec![close],
         });
-        if self.random.random() {
+        if self.random.random_ratio(1, 3) {
+            // Who tells no write versions tells how it was in that slot: there.
+            self.account_unversioned(address, TOKEN_2022, mint.data(address));
+        } else if self.random.random() {
             self.account(address, TOKEN_2022, None);
         }
         if self.random.random_ratio(1, 3) {
@@ -300,6 +303,11 @@ impl Maker {
     }
 
     fn tell_metadata(&mut self, at: usize) {
+        if self.random.random_ratio(1, 4) {
+            // It was called something else earlier in the slot.
+            let between = Metadata { name: "Between".to_owned(), ..self.nfts[at].metadata.clone() };
+            self.account(metadata_of(between.mint), Metadata::PROGRAM, Some(between.data()));
+        }
         let data = self.nfts[at].metadata.data();
         self.account(metadata_of(self.nfts[at].mint), Metadata::PROGRAM, Some(data));
     }
