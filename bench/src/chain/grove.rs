@@ -74,7 +74,7 @@ impl Grove {
         let sizes = [u32::from(DEPTH).to_le_bytes(), 64_u32.to_le_bytes()].concat();
         let args = [CREATE.discriminator.to_vec(), sizes, vec![0]].concat();
         let nobody = Pubkey::from_bytes([0; 32]);
-        Ok(self.transaction(slot, &CREATE, [nobody, nobody], args, None, &log))
+        Ok(self.transaction(slot, &CREATE, [nobody, nobody], &args, None, &log))
     }
 
     /// The transaction that mints a leaf.
@@ -106,7 +106,7 @@ impl Grove {
     ) -> Result<Value> {
         let schema = leaf.schema(self.tree)?;
         let log = self.set(leaf.index, schema.hash())?;
-        Ok(self.transaction(slot, kind, [before, leaf.owner], args, Some(&schema), &log))
+        Ok(self.transaction(slot, kind, [before, leaf.owner], &args, Some(&schema), &log))
     }
 
     /// Puts a hash in the place of a leaf, and logs the nodes above it.
@@ -141,7 +141,7 @@ impl Grove {
         slot: u64,
         kind: &Kind,
         [before, after]: [Pubkey; 2],
-        args: Vec<u8>,
+        args: &[u8],
         leaf: Option<&LeafSchema>,
         log: &[u8],
     ) -> Value {
@@ -153,7 +153,7 @@ impl Grove {
             _ => self.numbered(place),
         });
         let accounts: Vec<usize> = accounts.map(|key| keys.place(key)).collect();
-        let outer = keys.call(BUBBLEGUM, &accounts, &args, None);
+        let outer = keys.call(BUBBLEGUM, &accounts, args, None);
         let mut inner = Vec::new();
         if let Some(leaf) = leaf {
             inner.push(keys.call(SPL_NOOP, &[], &leaf_event(leaf), Some(2)));
