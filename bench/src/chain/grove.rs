@@ -80,7 +80,7 @@ impl Grove {
     /// The transaction that mints a leaf.
     pub(crate) fn mint(&mut self, slot: u64, leaf: &Leaf) -> Result<Value> {
         let args = [MINT.discriminator.to_vec(), leaf.metadata().to_bytes()].concat();
-        self.change(slot, &MINT, leaf, leaf.owner, args)
+        self.change(slot, &MINT, leaf, leaf.owner, &args)
     }
 
     /// The transaction that gives a leaf to the owner that it has now.
@@ -93,20 +93,13 @@ impl Grove {
         args.extend(old.creator_hash);
         args.extend(old.nonce.to_le_bytes());
         args.extend(leaf.index.to_le_bytes());
-        self.change(slot, &TRANSFER, leaf, before.owner, args)
+        self.change(slot, &TRANSFER, leaf, before.owner, &args)
     }
 
-    fn change(
-        &mut self,
-        slot: u64,
-        kind: &Kind,
-        leaf: &Leaf,
-        before: Pubkey,
-        args: Vec<u8>,
-    ) -> Result<Value> {
+    fn change(&mut self, slot: u64, kind: &Kind, leaf: &Leaf, before: Pubkey, args: &[u8]) -> Result<Value> {
         let schema = leaf.schema(self.tree)?;
         let log = self.set(leaf.index, schema.hash())?;
-        Ok(self.transaction(slot, kind, [before, leaf.owner], &args, Some(&schema), &log))
+        Ok(self.transaction(slot, kind, [before, leaf.owner], args, Some(&schema), &log))
     }
 
     /// Puts a hash in the place of a leaf, and logs the nodes above it.
