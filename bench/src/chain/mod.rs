@@ -265,7 +265,7 @@ impl World {
     }
 
     /// What a thing's asset is after its change; of one that holds a fungible token, what that token is.
-    pub(crate) fn expected(self, thing: u64) -> Result<Expected> {
+    pub(crate) fn expected(thing: u64) -> Result<Expected> {
         let owner = owner(thing, Age::Changed).to_string();
         let number = thing / PER_COLLECTION;
         let (mut id, mut tree) = (id(thing), None);
