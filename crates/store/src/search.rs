@@ -126,6 +126,34 @@ impl Conditions {
         *self == Self::default()
     }
 
+    /// How many things are asked for. Whether a creator has signed is part of asking for that creator.
+    pub(crate) fn asked(&self) -> usize {
+        let Self { owner, authority, creator, creator_verified, group, collections, delegate, tree, .. } =
+            self;
+        let Self { royalty_target, agent_token, interface, classes, frozen, supply, supply_mint, .. } = self;
+        let Self { compressed, compressible, royalty_model, royalty_basis_points, burnt, json_uri, .. } =
+            self;
+        let Self { name, is_agent, asset_signer, collection_nft, created, .. } = self;
+        let addresses = [owner, authority, creator, delegate, tree, royalty_target, agent_token, supply_mint]
+            .map(Option::is_some);
+        let flags = [frozen, compressed, compressible, burnt, is_agent, collection_nft].map(Option::is_some);
+        let others = [
+            creator_verified.is_some() && creator.is_none(),
+            group.is_some(),
+            collections.is_some(),
+            interface.is_some(),
+            classes.is_some(),
+            supply.is_some(),
+            royalty_model.is_some(),
+            royalty_basis_points.is_some(),
+            json_uri.is_some(),
+            name.is_some(),
+            asset_signer.is_some(),
+            created.is_some(),
+        ];
+        [&addresses[..], &flags, &others].concat().into_iter().filter(|is_asked| *is_asked).count()
+    }
+
     /// The same without those that lists answer: by owner, authority, creator, group, collections, delegate, tree,
     /// royalty target and agent token.
     #[must_use]

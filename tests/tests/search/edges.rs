@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 use sqlx::Row;
+use vitrine_encoding::Encoding;
+use vitrine_store::{Conditions, Direction, Display, Filter, SearchPlan, Sort, Start, StoreError};
 use vitrine_tests::assets::{self, pubkey};
 use vitrine_tests::client::make_key;
 use vitrine_tests::{AssetSpec, Database, Server, consistency};
@@ -59,16 +61,27 @@ async fn a_search_that_runs_out_of_time_says_what_it_lacks() {
     let server = Server::start(&database, &[("VITRINE_DATABASE_READ_STATEMENT_TIMEOUT_MS", "1000")]);
     let client = server.client();
     client.result(&key, "searchAssets", json!({ "royaltyAmount": 500 })).await;
-    // From now on no statement gets at an asset.
     let mut connection = database.connect().await;
+    // How long a list is goes by what it says of itself.
+    let long = "UPDATE asset_list SET total = 1000000 WHERE kind = 1";
+    sqlx::raw_sql(long).execute(&mut connection).await.unwrap();
+    // From now on no statement gets at an asset.
     sqlx::raw_sql("BEGIN; LOCK TABLE asset IN ACCESS EXCLUSIVE MODE").execute(&mut connection).await.unwrap();
-    for (params, code) in [
-        (json!({ "royaltyAmount": 500 }), -32602),
-        (json!({ "royaltyAmount": 500, "negate": true }), -32602),
+    let owner = pubkey(1_000_000).to_string();
+    let group = json!(["collection", pubkey(3_000_000).to_string()]);
+    for (method, params, code) in [
+        ("searchAssets", json!({ "royaltyAmount": 500 }), -32602),
+        ("searchAssets", json!({ "royaltyAmount": 500, "negate": true }), -32602),
         // A short list is read in time, unless the database is busy.
-        (json!({ "ownerAddress": pubkey(1_000_000).to_string() }), -32000),
+        ("searchAssets", json!({ "ownerAddress": owner }), -32000),
+        // So is a long one of which every member will do, and what somebody holds: there is nothing to be narrowed.
+        ("searchAssets", json!({ "grouping": group }), -32000),
+        ("searchAssets", json!({ "grouping": group, "royaltyAmount": 500 }), -32602),
+        ("searchAssets", json!({ "grouping": group, "not": { "owners": [pubkey(7).to_string()] } }), -32602),
+        ("searchAssets", json!({ "ownerAddress": owner, "tokenType": "all" }), -32000),
+        ("getAssetsByOwner", json!({ "ownerAddress": owner, "options": { "showFungible": true } }), -32000),
     ] {
-        let reply = client.call(&key, "searchAssets", params.clone()).await;
+        let reply = client.call(&key, method, params.clone()).await;
         let body: Value = reply.json();
         assert_eq!(body["error"]["code"], code, "{params}: {}", reply.text);
         assert_eq!(reply.status, if code == -32602 { 400 } else { 503 });
@@ -264,4 +277,39 @@ async fn pages_of_several_lists_reach_so_far() {
             assert!(reason.starts_with("Pagination Error. ") && reason.contains("cursor"), "{reason}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_search_that_is_refused_leaves_its_connection_free() {
+    let database = Database::new().await;
+    let specs: Vec<AssetSpec> = (0..30)
+        .map(|number| AssetSpec {
+            collection: Some((pubkey(3_000_000 + number % 3), true)),
+            ..AssetSpec::new(pubkey(number))
+        })
+        .collect();
+    assets::write(&database.store(), &specs).await;
+    let mut connection = database.connect().await;
+    let long = "UPDATE asset_list SET total = 1000000 WHERE kind = 1";
+    sqlx::raw_sql(long).execute(&mut connection).await.unwrap();
+    let store = database.store();
+    let collections = (0..3).map(|number| pubkey(3_000_000 + number)).collect();
+    let plan = SearchPlan {
+        filter: Filter {
+            conditions: Conditions { collections: Some(collections), ..Conditions::default() },
+            ..Filter::default()
+        },
+        sort: Sort::Id,
+        direction: Direction::Asc,
+        start: Start::Offset(40_000),
+        limit: 1_000,
+        count: false,
+        display: Display::default(),
+        max_bytes: usize::MAX,
+        encoding: Encoding::Identity,
+    };
+    let refused = store.search(&plan).await;
+    assert!(matches!(refused, Err(StoreError::TooDeep { .. })), "{refused:?}");
+    // Nobody has to end anything: it is there again before the caller goes on.
+    assert_eq!(store.read_connections(), (1, 1));
 }

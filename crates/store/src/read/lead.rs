@@ -150,7 +150,8 @@ impl Lead {
 /// slots are gathered only if that is of use.
 pub(super) fn leads(filter: &Filter, lists: &Lists, gather_created: bool) -> Vec<Lead> {
     let conditions = &filter.conditions;
-    if filter.any || filter.negate {
+    // Any of one condition is all of them.
+    if filter.negate || filter.any && conditions.asked() > 1 {
         return sifting(filter, lists);
     }
     if filter.holdings.is_some() {
@@ -181,13 +182,24 @@ pub(super) fn leads(filter: &Filter, lists: &Lists, gather_created: bool) -> Vec
 fn sifting(filter: &Filter, lists: &Lists) -> Vec<Lead> {
     let conditions = &filter.conditions;
     if conditions.is_empty() {
-        return if filter.negate { Vec::new() } else { vec![Lead::far(Driver::All)] };
+        return Vec::new();
     }
     if !filter.negate && conditions.without_lists().is_empty() {
         let all: Vec<List> = lists.conditions(conditions).into_iter().flatten().collect();
         return if all.is_empty() { Vec::new() } else { vec![Lead::new(Driver::Lists, &all)] };
     }
     vec![Lead::far(Driver::Sift)]
+}
+
+/// Whether a search asks for more than leads it: then it may look at any number of assets in vain, and something else to
+/// lead it would help. If not, only a busy database keeps it from its page in time.
+pub(super) fn is_narrowed(filter: &Filter, leads: &[Lead]) -> bool {
+    let by_all = leads.iter().any(|lead| matches!(lead.driver, Driver::All | Driver::Sift));
+    // Lists lead where one condition is enough only if there is no other.
+    let more = filter.conditions.asked() > 1 && !filter.any;
+    // Nothing but the holder leads to what is held, whatever its class.
+    let class = filter.classes.len() == 1 && filter.holdings.is_none();
+    by_all || more || class || !filter.not.is_empty() || !filter.not_collections.is_empty()
 }
 
 /// The turn that a search takes; `None` for one whose leads are all short. What a holder has may be any number of tokens.
@@ -342,6 +354,63 @@ mod tests {
         let not = Filter { negate: true, ..all(conditions) };
         assert_eq!(leads_of(&not, &[Some(5), None]), [Lead::far(Driver::Sift)]);
         assert_eq!(leads_of(&Filter { negate: true, ..Filter::default() }, &[]), []);
+    }
+
+    #[test]
+    fn any_of_one_condition_is_led_like_all_of_them() {
+        let mint = Conditions { supply_mint: Some(key(1)), ..Conditions::default() };
+        let creator =
+            Conditions { creator: Some(key(1)), creator_verified: Some(true), ..Conditions::default() };
+        let royalty = Conditions { royalty_basis_points: Some(500), ..Conditions::default() };
+        for (conditions, totals, drivers) in [
+            (Conditions::default(), &[][..], &[Driver::All][..]),
+            (mint, &[], &[Driver::Few, Driver::All]),
+            (creator, &[Some(5)], &[Driver::List]),
+            (royalty, &[], &[Driver::All]),
+        ] {
+            let of = all(conditions);
+            let any = Filter { any: true, ..of.clone() };
+            let led: Vec<Driver> = leads_of(&any, totals).iter().map(|lead| lead.driver).collect();
+            assert_eq!(led, drivers, "{any:?}");
+            assert_eq!(leads_of(&any, totals), leads_of(&of, totals));
+            let not = Filter { negate: true, ..any };
+            assert_ne!(leads_of(&not, totals), leads_of(&of, totals));
+        }
+    }
+
+    #[test]
+    fn only_who_asks_for_more_than_leads_can_ask_for_something_else() {
+        let owner = Conditions { owner: Some(key(1)), ..Conditions::default() };
+        let frozen = Conditions { frozen: Some(true), ..owner.clone() };
+        let two = Conditions { authority: Some(key(2)), ..owner.clone() };
+        let signed =
+            Conditions { creator: Some(key(1)), creator_verified: Some(true), ..Conditions::default() };
+        let trait_list = Conditions { burnt: Some(true), ..Conditions::default() };
+        let holdings = Some(Holdings { zero: false });
+        let one_class = vec![TokenClass::CompressedNft];
+        let is_narrowed = |filter: &Filter| {
+            let totals: Vec<Option<i64>> =
+                Lists::new(filter).names().iter().map(|_| Some(SOON + 1)).collect();
+            is_narrowed(filter, &leads_of(filter, &totals))
+        };
+        for (filter, expected) in [
+            (all(owner.clone()), false),
+            (all(signed), false),
+            (all(trait_list), false),
+            (Filter { holdings, ..all(owner.clone()) }, false),
+            (Filter { holdings, classes: one_class.clone(), ..all(owner.clone()) }, false),
+            (Filter { any: true, ..all(two.clone()) }, false),
+            (all(two), true),
+            (all(frozen.clone()), true),
+            (Filter { holdings, ..all(frozen.clone()) }, true),
+            (Filter { any: true, ..all(frozen) }, true),
+            (Filter { negate: true, ..all(owner.clone()) }, true),
+            (Filter { classes: one_class, ..all(owner.clone()) }, true),
+            (Filter { not_collections: vec![key(3)], ..all(owner) }, true),
+            (Filter::default(), true),
+        ] {
+            assert_eq!(is_narrowed(&filter), expected, "{filter:?}");
+        }
     }
 
     #[test]

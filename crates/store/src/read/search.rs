@@ -70,7 +70,7 @@ struct Clock {
 
 impl Store {
     /// Reads a page of a search, from one snapshot. [`StoreError::TooBroad`] where nothing leads to what is looked for
-    /// in time, [`StoreError::Crowded`] where others like it take all the turns, [`StoreError::TooMany`] and
+    /// in time, [`StoreError::Deadline`] where what does is all that is asked for, [`StoreError::Crowded`] where others like it take all the turns, [`StoreError::TooMany`] and
     /// [`StoreError::TooDeep`] where more would have to be sorted than is.
     pub async fn search(&self, plan: &SearchPlan) -> Result<ListPage, StoreError> {
         self.reading(|| self.read_search(plan)).await
@@ -123,17 +123,23 @@ impl Store {
         let clock = Clock { lane, end: if lane == Some(Lane::Brief) { brief.min(end) } else { end } };
         let found = self.found(&mut transaction, plan, &lists, &leads, clock).await;
         match found {
-            Err(StoreError::Deadline(_)) if lane.is_some() => {
-                transaction.rollback().await?;
-                lease.done();
-                if clock.end == end { Err(StoreError::TooBroad) } else { Ok(Tried::Again(Lane::Long)) }
-            }
-            found => {
-                let found = found?;
+            Ok(found) => {
                 transaction.commit().await?;
                 lease.done();
                 Ok(Tried::Done(found))
             }
+            Err(error) if is_between_statements(&error) => {
+                transaction.rollback().await?;
+                lease.done();
+                match error {
+                    StoreError::Deadline(_) if clock.end != end => Ok(Tried::Again(Lane::Long)),
+                    StoreError::Deadline(_) if lane.is_some() && lead::is_narrowed(&plan.filter, &leads) => {
+                        Err(StoreError::TooBroad)
+                    }
+                    error => Err(error),
+                }
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -204,6 +210,11 @@ impl Clock {
         }
         Ok(())
     }
+}
+
+/// Whether the last statement was over when this was said: there is nothing to end then.
+fn is_between_statements(error: &StoreError) -> bool {
+    matches!(error, StoreError::Deadline(_) | StoreError::TooDeep { .. } | StoreError::TooMany { .. })
 }
 
 /// The lists that a search names, as they are now.
