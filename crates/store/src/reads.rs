@@ -6,6 +6,7 @@
 
 use std::io::ErrorKind;
 use std::ops::{Deref, DerefMut};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use deadpool::managed::{
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Row};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
 
 use crate::StoreError;
@@ -26,11 +27,22 @@ const AGE_MAX: Duration = Duration::from_mins(30);
 /// How long to wait before another try to connect to a Postgres that is starting.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// How long it may take to have a statement ended that nobody waits for any more.
-const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
+/// Which session this is. A number alone comes again, after a restart or on another server behind the same address.
+const IDENTITY: &str = "SELECT pid, (extract(epoch FROM backend_start) * 1000000)::bigint
+    FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+
+/// How long a connection that was given up has to say that it was at the end of a statement, as after an error: most are.
+const AT_ONCE: Duration = Duration::from_millis(10);
+
+/// How long one try may take to have a statement ended that nobody waits for any more.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a session has to say that its statement was ended before that is tried again.
+const CANCEL_AGAIN: Duration = Duration::from_millis(250);
 
 /// Ends the statement that a session is at, if it is at one. A role may do that to its own sessions.
-const CANCEL: &str = "SELECT pg_cancel_backend($1)";
+const CANCEL: &str = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+    WHERE pid = $1 AND (extract(epoch FROM backend_start) * 1000000)::bigint = $2";
 
 /// When any connection last failed; shared by all pools of a store.
 #[derive(Debug, Clone, Default)]
@@ -69,11 +81,19 @@ pub(crate) struct Canceller {
     one: Semaphore,
 }
 
-/// A connection, and the session's number in the database.
+/// Which session of the database, among all that there ever were.
+#[derive(Debug, Clone, Copy)]
+struct Identity {
+    pid: i32,
+    /// When it began, in microseconds.
+    start: i64,
+}
+
+/// A connection, and which session it is to the database.
 #[derive(Debug)]
 struct Session {
     connection: PgConnection,
-    pid: i32,
+    identity: Identity,
 }
 
 #[derive(Debug)]
@@ -166,28 +186,63 @@ impl Canceller {
         Self { over, one: Semaphore::new(1) }
     }
 
-    /// Ends what a session is at. False where that is not known to be over: it may still come, and meet another statement.
-    async fn cancel(&self, pid: i32) -> bool {
-        let cancelling = async {
-            let _one = self.one.acquire().await;
-            let mut lease = self.over.lease().await?;
-            // The signal is sent before this is answered, and seen before the session reads its next message.
-            sqlx::query(CANCEL).bind(pid).execute(&mut *lease).await?;
-            lease.done();
-            Ok::<(), StoreError>(())
-        };
-        match timeout(CANCEL_TIMEOUT, cancelling).await {
-            Ok(Ok(())) => true,
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "a statement that nobody waits for could not be ended");
-                false
-            }
-            Err(_) => false,
+    /// The turn to end a statement, and what it is done over. Nothing is lost where nobody waits for this to the end.
+    async fn ready(&self) -> Result<(SemaphorePermit<'_>, Lease), StoreError> {
+        let turn = self.one.acquire().await.map_err(|_| sqlx::Error::PoolClosed)?;
+        Ok((turn, self.over.lease().await?))
+    }
+}
+
+/// Ends what a session is at. False where that is not known to be over: it may still come, and meet another statement.
+async fn cancel(over: &mut Lease, identity: Identity) -> bool {
+    // The signal is sent before this is answered, and seen before the session reads its next message.
+    let query = sqlx::query(CANCEL).bind(identity.pid).bind(identity.start);
+    match timeout(CANCEL_TIMEOUT, query.execute(&mut **over)).await {
+        Ok(Ok(_)) => {
+            over.idle = true;
+            true
         }
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a statement that nobody waits for could not be ended");
+            false
+        }
+        Err(_) => false,
     }
 }
 
 impl Session {
+    /// Has the session end what it is at, as often as it takes: one that has not yet read its statement takes no notice. False
+    /// where something may still come and end another statement.
+    async fn end(&mut self, canceller: Option<&Canceller>) -> Result<bool, sqlx::Error> {
+        let Some(canceller) = canceller else { return self.settle().await.map(|()| true) };
+        let (identity, mut certain) = (self.identity, true);
+        {
+            let mut settled = pin!(self.settle());
+            // Who is at no statement says so, and so does a connection that is broken: there is nothing to end.
+            if let Ok(settled) = timeout(AT_ONCE, &mut settled).await {
+                return settled.map(|()| true);
+            }
+            loop {
+                let ready = tokio::select! {
+                    biased;
+                    settled = &mut settled => break settled?,
+                    ready = canceller.ready() => ready,
+                };
+                match ready {
+                    Ok((_turn, mut over)) => certain &= cancel(&mut over, identity).await,
+                    Err(error) => {
+                        tracing::debug!(%error, "there is no connection to end a statement over that nobody waits for");
+                    }
+                }
+                if let Ok(settled) = timeout(CANCEL_AGAIN, &mut settled).await {
+                    break settled?;
+                }
+            }
+        }
+        // It may have been ready before the last signal.
+        self.settle().await.map(|()| certain)
+    }
+
     /// Reads what is still to come, and asks whether there is still somebody.
     async fn settle(&mut self) -> Result<(), sqlx::Error> {
         match self.connection.ping().await {
@@ -213,8 +268,9 @@ impl Manager for Connector {
         if !self.session.is_empty() {
             sqlx::raw_sql(self.session).execute(&mut connection).await?;
         }
-        let row = sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(&mut connection).await?;
-        Ok(Session { pid: row.try_get(0)?, connection })
+        let row = sqlx::raw_sql(IDENTITY).fetch_one(&mut connection).await?;
+        let identity = Identity { pid: row.try_get(0)?, start: row.try_get(1)? };
+        Ok(Session { connection, identity })
     }
 
     async fn recycle(&self, _: &mut Session, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
@@ -273,13 +329,9 @@ impl Drop for Lease {
         let (release_timeout, last_failure) = (self.release_timeout, self.last_failure.clone());
         let (canceller, turn) = (self.canceller.take(), self.turn.take());
         runtime.spawn(async move {
-            let ended = match canceller {
-                Some(canceller) => canceller.cancel(session.pid).await,
-                None => true,
-            };
-            match timeout(release_timeout, session.settle()).await {
-                Ok(Ok(())) if ended => drop(session),
-                Ok(Ok(())) => drop(Object::take(session)),
+            match timeout(release_timeout, session.end(canceller.as_deref())).await {
+                Ok(Ok(true)) => drop(session),
+                Ok(Ok(false)) => drop(Object::take(session)),
                 Ok(Err(error)) => {
                     tracing::debug!(%error, "a connection to the database is given up");
                     drop(Object::take(session));
