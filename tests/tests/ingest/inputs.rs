@@ -67,8 +67,9 @@ async fn a_line_is_not_kept_back_for_the_next_one() {
     let mut child = world.command(&["-"]).piped();
     let mut stdin = child.stdin.take().unwrap();
     for number in 1..=3 {
-        // The beginning of the next line is no reason to wait either.
-        let line = format!("{}\n{{\"account\"", mint(pubkey(number), 5));
+        // A blank line or the beginning of the next one is no reason to wait either.
+        let behind = if number == 3 { "{\"account\"" } else { "\n \r\n{\"account\"" };
+        let line = format!("{}\n{behind}", mint(pubkey(number), 5));
         let line = if number == 1 { &line } else { line.strip_prefix("{\"account\"").unwrap() };
         stdin.write_all(line.as_bytes()).unwrap();
         while count(&mut connection, "SELECT count(*) FROM asset").await < number {
