@@ -66,7 +66,7 @@ pub(crate) async fn every_table_is_known(database: &Database) {
 /// one of the two has.
 pub(crate) async fn compare(clean: &Database, other: &Database) -> Result<Vec<&'static str>, String> {
     let (mut clean, mut other) = (clean.connect().await, other.connect().await);
-    let (mut filled, mut differing) = (Vec::new(), String::new());
+    let (mut filled, mut differing) = (Vec::new(), Vec::new());
     for (table, statement) in TABLES {
         let (expected, found) = (digest(&mut clean, statement).await, digest(&mut other, statement).await);
         if expected.0 > 0 {
@@ -77,14 +77,12 @@ pub(crate) async fn compare(clean: &Database, other: &Database) -> Result<Vec<&'
             let only = |of: &BTreeMap<String, u32>, other: &BTreeMap<String, u32>| {
                 of.iter().find(|(row, times)| other.get(*row) != Some(*times)).map(|(row, _)| row.clone())
             };
-            differing.push_str(&format!(
-                "{table} is not what a clean run leaves\nclean: {:?}\nfound: {:?}\n",
-                only(&expected, &found),
-                only(&found, &expected),
-            ));
+            let (clean, found) = (only(&expected, &found), only(&found, &expected));
+            differing
+                .push(format!("{table} is not what a clean run leaves\nclean: {clean:?}\nfound: {found:?}"));
         }
     }
-    if differing.is_empty() { Ok(filled) } else { Err(differing) }
+    if differing.is_empty() { Ok(filled) } else { Err(differing.join("\n")) }
 }
 
 /// How many rows there are, and a number that tells them apart.

@@ -76,7 +76,7 @@ impl Inputs {
         let told = history_at(SEED, 1_000_000 + number, 2 * STEPS);
         let text = |imported: bool| {
             let of = told.iter().filter(|told| matches!(told, Told::Imported(_)) == imported);
-            of.map(|told| format!("{}\n", told.line())).collect::<String>()
+            of.flat_map(|told| [told.line(), "\n".to_owned()]).collect::<String>()
         };
         Self { lines: text(false), assets: text(true), told }
     }
