@@ -272,7 +272,7 @@ async fn the_queue_of_documents_is_read_by_index() {
         ("documents_refetch", "now(), now(), 10".to_owned(), vec!["document_fetched", key], 10),
         ("documents_naming", "'uri 777', ''::bytea, 10".to_owned(), vec![naming], 10),
         ("documents_name", "ARRAY['uri 1', 'new'], ARRAY['a', 'b']".to_owned(), vec![], 0),
-        ("documents_named", "ARRAY['uri 1', 'uri 2', 'x']".to_owned(), vec![key], 2),
+        ("documents_named", "ARRAY['uri 1', 'uri 2', 'x']".to_owned(), vec![key], 3),
         ("documents_hold", of_one("1"), vec![key], 1),
         ("documents_drop", of_one("'uri 777'"), vec![key, naming], 1),
     ];

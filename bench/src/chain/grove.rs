@@ -74,13 +74,13 @@ impl Grove {
         let sizes = [u32::from(DEPTH).to_le_bytes(), 64_u32.to_le_bytes()].concat();
         let args = [CREATE.discriminator.to_vec(), sizes, vec![0]].concat();
         let nobody = Pubkey::from_bytes([0; 32]);
-        Ok(self.transaction(slot, &CREATE, [nobody, nobody], args, None, &log))
+        Ok(self.transaction(slot, &CREATE, [nobody, nobody], &args, None, &log))
     }
 
     /// The transaction that mints a leaf.
     pub(crate) fn mint(&mut self, slot: u64, leaf: &Leaf) -> Result<Value> {
         let args = [MINT.discriminator.to_vec(), leaf.metadata().to_bytes()].concat();
-        self.change(slot, &MINT, leaf, leaf.owner, args)
+        self.change(slot, &MINT, leaf, leaf.owner, &args)
     }
 
     /// The transaction that gives a leaf to the owner that it has now.
@@ -93,17 +93,10 @@ impl Grove {
         args.extend(old.creator_hash);
         args.extend(old.nonce.to_le_bytes());
         args.extend(leaf.index.to_le_bytes());
-        self.change(slot, &TRANSFER, leaf, before.owner, args)
+        self.change(slot, &TRANSFER, leaf, before.owner, &args)
     }
 
-    fn change(
-        &mut self,
-        slot: u64,
-        kind: &Kind,
-        leaf: &Leaf,
-        before: Pubkey,
-        args: Vec<u8>,
-    ) -> Result<Value> {
+    fn change(&mut self, slot: u64, kind: &Kind, leaf: &Leaf, before: Pubkey, args: &[u8]) -> Result<Value> {
         let schema = leaf.schema(self.tree)?;
         let log = self.set(leaf.index, schema.hash())?;
         Ok(self.transaction(slot, kind, [before, leaf.owner], args, Some(&schema), &log))
@@ -141,7 +134,7 @@ impl Grove {
         slot: u64,
         kind: &Kind,
         [before, after]: [Pubkey; 2],
-        args: Vec<u8>,
+        args: &[u8],
         leaf: Option<&LeafSchema>,
         log: &[u8],
     ) -> Value {
@@ -153,7 +146,7 @@ impl Grove {
             _ => self.numbered(place),
         });
         let accounts: Vec<usize> = accounts.map(|key| keys.place(key)).collect();
-        let outer = keys.call(BUBBLEGUM, &accounts, &args, None);
+        let outer = keys.call(BUBBLEGUM, &accounts, args, None);
         let mut inner = Vec::new();
         if let Some(leaf) = leaf {
             inner.push(keys.call(SPL_NOOP, &[], &leaf_event(leaf), Some(2)));

@@ -265,7 +265,7 @@ impl World {
     }
 
     /// What a thing's asset is after its change; of one that holds a fungible token, what that token is.
-    pub(crate) fn expected(self, thing: u64) -> Result<Expected> {
+    pub(crate) fn expected(thing: u64) -> Result<Expected> {
         let owner = owner(thing, Age::Changed).to_string();
         let number = thing / PER_COLLECTION;
         let (mut id, mut tree) = (id(thing), None);
@@ -509,10 +509,10 @@ mod tests {
 
     #[test]
     fn every_transaction_is_understood() {
-        let (mut new, mut changed) = (Vec::new(), Vec::new());
-        World::new(30).write(&mut new, &mut changed).unwrap();
+        let (mut new, mut updated) = (Vec::new(), Vec::new());
+        World::new(30).write(&mut new, &mut updated).unwrap();
         let mut changes = Vec::new();
-        for line in [new, changed].concat().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        for line in [new, updated].concat().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let line: Value = serde_json::from_slice(line).unwrap();
             if let Some(told) = line.get("transaction") {
                 let seen = transaction(&Transaction::from_json(&told.to_string()).unwrap());

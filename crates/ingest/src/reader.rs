@@ -15,7 +15,7 @@ const CHUNK_RECORDS: usize = 256;
 /// The same in bytes: the record that reaches it is still in.
 const CHUNK_BYTES: usize = 1024 * 1024;
 /// Bytes of records between the reader and whoever takes the results; a record over it goes alone.
-const BUDGET_BYTES: usize = 64 * 1024 * 1024;
+const BUDGET_BYTES: usize = 16 * 1024 * 1024;
 /// Chunks between the reader and whoever takes the results: more than a batch, so that the next one is parsed while
 /// the writers are busy. Their bytes are bounded by the budget.
 const CHUNKS_MAX: usize = 64;

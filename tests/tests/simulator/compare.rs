@@ -1,6 +1,7 @@
 //! What is in a database, row by row, and whether another one has the same.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _};
@@ -66,7 +67,7 @@ pub(crate) async fn every_table_is_known(database: &Database) {
 /// one of the two has.
 pub(crate) async fn compare(clean: &Database, other: &Database) -> Result<Vec<&'static str>, String> {
     let (mut clean, mut other) = (clean.connect().await, other.connect().await);
-    let (mut filled, mut differing) = (Vec::new(), Vec::new());
+    let (mut filled, mut differing) = (Vec::new(), String::new());
     for (table, statement) in TABLES {
         let (expected, found) = (digest(&mut clean, statement).await, digest(&mut other, statement).await);
         if expected.0 > 0 {
@@ -77,12 +78,16 @@ pub(crate) async fn compare(clean: &Database, other: &Database) -> Result<Vec<&'
             let only = |of: &BTreeMap<String, u32>, other: &BTreeMap<String, u32>| {
                 of.iter().find(|(row, times)| other.get(*row) != Some(*times)).map(|(row, _)| row.clone())
             };
-            let (clean, found) = (only(&expected, &found), only(&found, &expected));
-            differing
-                .push(format!("{table} is not what a clean run leaves\nclean: {clean:?}\nfound: {found:?}"));
+            writeln!(
+                differing,
+                "{table} is not what a clean run leaves\nclean: {:?}\nfound: {:?}",
+                only(&expected, &found),
+                only(&found, &expected),
+            )
+            .unwrap();
         }
     }
-    if differing.is_empty() { Ok(filled) } else { Err(differing.join("\n")) }
+    if differing.is_empty() { Ok(filled) } else { Err(differing) }
 }
 
 /// How many rows there are, and a number that tells them apart.

@@ -42,7 +42,7 @@ pub(super) async fn check(bench: &Bench, database: &Database, world: World, writ
     // An odd step meets all kinds.
     let step = (world.things() / ASKED).max(1) | 1;
     for thing in (0..world.things()).step_by(usize::try_from(step)?) {
-        let expected = world.expected(thing)?;
+        let expected = World::expected(thing)?;
         asked.asset(&expected).await.with_context(|| format!("thing {thing}, {}", expected.id))?;
         if let Some(tree) = expected.tree {
             let root = written.roots.iter().find(|(of, _)| *of == tree).context("a tree nobody planted")?.1;

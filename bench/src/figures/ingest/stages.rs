@@ -52,7 +52,7 @@ struct Spent {
 /// What composing burnt, while the store asked for it.
 #[derive(Debug, Default)]
 struct Composing {
-    composing: f64,
+    all: f64,
     rendering: f64,
     /// What was done for the measurement alone.
     aside: f64,
@@ -188,7 +188,7 @@ async fn write(store: &Store, told: Vec<Told>, spent: &mut Spent) -> Result<()> 
     store.write_chain(&batch, &timed).await?;
     let burnt = usage::of_this_thread() - burnt;
     spent.waiting += start.elapsed().as_secs_f64() - burnt;
-    let Composing { composing, rendering, aside, unlike } =
+    let Composing { all: composing, rendering, aside, unlike } =
         composing.into_inner().expect("nobody panics while holding it");
     if let Some(id) = unlike {
         bail!("{id}, read and rendered again, has other bytes");
@@ -205,7 +205,7 @@ impl Composing {
         let start = usage::of_this_thread();
         let composed = compose(sources);
         let done = usage::of_this_thread();
-        self.composing += done - start;
+        self.all += done - start;
         if let Some(composed) = &composed {
             self.render_again(composed);
         }

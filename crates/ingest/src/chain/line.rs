@@ -43,11 +43,12 @@ pub struct Told {
 impl Told {
     /// The same, with the account's bytes. A line of a kilobyte may tell of ten megabytes: between the reader, which counts
     /// lines, and a batch, which counts this, they stay packed.
+    #[must_use]
     pub fn unpacked(mut self) -> Self {
-        if let Some(packed) = self.packed.take() {
-            if let Some(AccountContent::Data { data, .. }) = self.content() {
-                *data = unpack(&packed).expect("what was unpacked once is unpacked again");
-            }
+        if let Some(packed) = self.packed.take()
+            && let Some(AccountContent::Data { data, .. }) = self.content()
+        {
+            *data = unpack(&packed).expect("what was unpacked once is unpacked again");
         }
         self
     }

@@ -93,7 +93,7 @@ const NEXT: &str = "SELECT next_try FROM document WHERE next_try IS NOT NULL ORD
 /// shown already, unless its assets could not be made the last time. The primary key.
 const KEEP: &str =
     "UPDATE document SET body = $2, fetched_at = $3, stale = false, made_to = NULL, tries = 0, reason = NULL,
-    next_try = CASE WHEN stale AND body = $2 AND reason IS NULL THEN NULL ELSE $4 END
+    next_try = CASE WHEN stale AND body = $2 AND reason IS NULL THEN NULL ELSE $4::timestamptz END
 WHERE digest = $1
 RETURNING next_try IS NULL";
 
@@ -426,7 +426,7 @@ mod tests {
             assert_eq!(host(uri).as_deref(), expected, "{uri}");
         }
         let (cid, id) = ("bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi", "a".repeat(52));
-        for name in [format!("{cid}.ipfs.gateway.example.org"), format!("k51.ipns.gateway.example.org")] {
+        for name in [format!("{cid}.ipfs.gateway.example.org"), "k51.ipns.gateway.example.org".to_owned()] {
             assert_eq!(host(&format!("https://{name}/a")).as_deref(), Some("gateway.example.org"), "{name}");
         }
         for name in [format!("{id}.arweave.net"), "arweave.net".to_owned()] {

@@ -8,7 +8,7 @@ use helius::types::{
     Asset, AssetList, AssetSortBy, AssetSortDirection, AssetSorting, DisplayOptions, GetAsset, GetAssetBatch,
     GetAssetOptions, GetAssetProof, GetAssetProofBatch, GetAssetSignatures, GetAssetsByAuthority,
     GetAssetsByCreator, GetAssetsByGroup, GetAssetsByOwner, GetNftEditions, GetTokenAccounts, Interface,
-    SearchAssets,
+    SearchAssets, SearchAssetsOptions,
 };
 use serde_json::{Value, json};
 
@@ -195,15 +195,15 @@ async fn get_assets_by_owner() {
 }
 
 #[tokio::test]
-async fn get_assets_by_owner_with_the_balance_that_the_node_tells() {
-    let asked = GetAssetsByOwner {
-        owner_address: OWNER.to_owned(),
+async fn search_assets_with_the_balance_that_the_node_tells() {
+    let asked = SearchAssets {
+        owner_address: Some(OWNER.to_owned()),
         limit: Some(1),
-        page: 1,
-        display_options: Some(DisplayOptions { show_native_balance: true, ..DisplayOptions::default() }),
-        ..GetAssetsByOwner::default()
+        page: Some(1),
+        options: Some(SearchAssetsOptions { show_native_balance: true, ..SearchAssetsOptions::default() }),
+        ..SearchAssets::default()
     };
-    let found = client().rpc().get_assets_by_owner(asked).await.unwrap();
+    let found = client().rpc().search_assets(asked).await.unwrap();
     assert_eq!(found.native_balance.unwrap().lamports, 123_456_789);
     assert_eq!(found.items.len(), 1);
 }
