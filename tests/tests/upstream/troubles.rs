@@ -64,18 +64,15 @@ async fn whatever_is_wrong_is_a_503_of_the_dialect() {
         "half an error",
         "long text",
         "301",
-        "400",
         "401",
         "402",
         "403",
-        "404",
         "407",
         "429",
         "500",
         "502",
         "503",
         "504",
-        "418",
     ];
     let mut number = 0;
     let mut slot = |what: &str| {
@@ -104,6 +101,57 @@ async fn whatever_is_wrong_is_a_503_of_the_dialect() {
     asked.dedup();
     assert!(asked.len() == total && total > whats.len() * 3, "{total}");
     assert_eq!(client.get("/ready").await.status, 200, "assets are served whatever the node does");
+}
+
+/// What a dialect answers to a call that the node refuses with a status alone: status and error.
+fn refused(status: u16, dialect: usize) -> (u16, Value) {
+    let too_large = "Request too large for the upstream node";
+    match (status, dialect) {
+        (413, 0) => {
+            let data = json!({ "field": "params", "reason": too_large });
+            (400, json!({ "code": -32602, "message": "Invalid request parameters.", "data": data }))
+        }
+        (413, 1) => (200, json!({ "code": -32602, "message": too_large })),
+        (413, _) => (200, json!({ "code": -32602, "message": too_large, "data": { "field": "params" } })),
+        (_, 0) => (500, json!({ "code": -32000, "message": "An unexpected error occurred on the server." })),
+        (_, 1) => (200, json!({ "code": -32603, "message": "Internal error" })),
+        (..) => (500, json!({ "code": -32603, "message": "Internal error" })),
+    }
+}
+
+/// One client's calls that the node will not have, far more on end than the failures after which it is left alone.
+#[tokio::test]
+async fn a_call_that_the_node_refuses_is_no_failure_of_the_node() {
+    let node = Node::start(|request| {
+        let Some(status) = request["params"][0].as_u64() else { return Act::Answer(answer("1")) };
+        let head = format!("HTTP/1.1 {status} X\r\ncontent-type: text/plain\r\ncontent-length: 7\r\n\r\n");
+        match request["params"][1].as_str().unwrap() {
+            "text" => Act::Raw(format!("{head}refused").into_bytes()),
+            "broken" => Act::Raw(head.into_bytes()),
+            "long" => Act::Status(status.try_into().unwrap(), "<p>".repeat(100_000)),
+            _ => Act::Status(status.try_into().unwrap(), answer("1")),
+        }
+    })
+    .await;
+    // Were it left alone, that would be so until the test is over.
+    let mut world = World::new(&node, &[("VITRINE_UPSTREAM_PAUSE_MS", "3600000")]).await;
+    let client = world.client();
+    let slot = async || client.post(&world.doors()[0], call(1, "getSlot", json!([]))).await.json();
+    for status in [413_u16, 400, 404, 405, 418] {
+        for how in ["text", "text", "broken", "long", "result"] {
+            for (dialect, path) in world.doors().iter().enumerate() {
+                let reply = client.post(path, call("i", "getSlot", json!([status, how]))).await;
+                let (expected, error) = refused(status, dialect);
+                let answers = (reply.status.as_u16(), reply.json()["error"].clone());
+                assert_eq!(answers, (expected, error), "{status} {how}");
+                assert!(!reply.headers.contains_key("retry-after"), "{status} {how}: asked again in vain");
+            }
+        }
+        assert_eq!(client.get("/status").await.json()["upstream"]["paused"], json!(false), "{status}");
+        assert_eq!(slot().await["result"], json!(1), "{status}: the others' calls are answered");
+    }
+    assert_eq!(node.calls().len(), 5 * 5 * 3 + 5, "each got there, once");
+    until("the operator is told", async || world.server.output().contains("with HTTP 404 alone")).await;
 }
 
 #[tokio::test]
