@@ -509,10 +509,10 @@ mod tests {
 
     #[test]
     fn every_transaction_is_understood() {
-        let (mut new, mut changed) = (Vec::new(), Vec::new());
-        World::new(30).write(&mut new, &mut changed).unwrap();
+        let (mut new, mut updated) = (Vec::new(), Vec::new());
+        World::new(30).write(&mut new, &mut updated).unwrap();
         let mut changes = Vec::new();
-        for line in [new, changed].concat().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        for line in [new, updated].concat().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let line: Value = serde_json::from_slice(line).unwrap();
             if let Some(told) = line.get("transaction") {
                 let seen = transaction(&Transaction::from_json(&told.to_string()).unwrap());

@@ -428,7 +428,8 @@ mod tests {
         for question in asked(&METHODS, 5_000) {
             let has = |name| question.params.contains_key(name);
             let bounded = has("before") || has("after");
-            assert!(!(has("page") && bounded) && !has("cursor"), "{question:?}");
+            assert!(!has("page") || !bounded, "{question:?}");
+            assert!(!has("cursor"), "{question:?}");
             assert_eq!(has("page"), question.walk == Walk::Page, "{question:?}");
             assert_eq!(bounded, matches!(question.walk, Walk::Bound(_)), "{question:?}");
         }

@@ -67,8 +67,9 @@ async fn a_line_is_not_kept_back_for_the_next_one() {
     let mut child = world.command(&["-"]).piped();
     let mut stdin = child.stdin.take().unwrap();
     for number in 1..=3 {
-        // The beginning of the next line is no reason to wait either.
-        let line = format!("{}\n{{\"account\"", mint(pubkey(number), 5));
+        // A blank line or the beginning of the next one is no reason to wait either.
+        let behind = if number == 3 { "{\"account\"" } else { "\n \r\n{\"account\"" };
+        let line = format!("{}\n{behind}", mint(pubkey(number), 5));
         let line = if number == 1 { &line } else { line.strip_prefix("{\"account\"").unwrap() };
         stdin.write_all(line.as_bytes()).unwrap();
         while count(&mut connection, "SELECT count(*) FROM asset").await < number {
@@ -149,7 +150,7 @@ async fn what_is_no_text_is_named_line_by_line() {
 async fn strict_takes_everything_and_fails_where_a_line_is_left_out() {
     let world = World::new().await;
     let strict = |lines: &[Value]| {
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let text: String = lines.iter().flat_map(|line| [line.to_string(), "\n".to_owned()]).collect();
         world.ingest_text(&text, &["--strict"])
     };
     strict(&[mint(pubkey(1), 5)]).says(0, &["1 created", "0 not decoded, 0 rejected"]);
@@ -204,7 +205,7 @@ async fn memory_does_not_grow_with_what_is_packed_in_lines() {
         writeln!(stdin, "{}", packed(pubkey(1_000), LARGEST + 1)).unwrap();
         stdin.write_all(b"{\"account\":\"").unwrap();
         for _ in 0..100 {
-            stdin.write_all(&[b'x'; 1 << 20]).unwrap();
+            stdin.write_all(&vec![b'x'; 1 << 20]).unwrap();
         }
         writeln!(stdin, "\"}}\n{}", mint(pubkey(2_000), 6)).unwrap();
         stdin

@@ -1,6 +1,7 @@
 //! What is in a database, row by row, and whether another one has the same.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _};
@@ -77,11 +78,13 @@ pub(crate) async fn compare(clean: &Database, other: &Database) -> Result<Vec<&'
             let only = |of: &BTreeMap<String, u32>, other: &BTreeMap<String, u32>| {
                 of.iter().find(|(row, times)| other.get(*row) != Some(*times)).map(|(row, _)| row.clone())
             };
-            differing.push_str(&format!(
-                "{table} is not what a clean run leaves\nclean: {:?}\nfound: {:?}\n",
+            writeln!(
+                differing,
+                "{table} is not what a clean run leaves\nclean: {:?}\nfound: {:?}",
                 only(&expected, &found),
                 only(&found, &expected),
-            ));
+            )
+            .unwrap();
         }
     }
     if differing.is_empty() { Ok(filled) } else { Err(differing) }

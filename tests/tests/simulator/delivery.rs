@@ -102,7 +102,9 @@ impl Told {
 /// What a source tells, as the store takes it.
 pub(crate) fn batch(told: &[Told]) -> Batch {
     let mut batch = Batch::default();
-    told.iter().for_each(|told| told.add_to(&mut batch));
+    for told in told {
+        told.add_to(&mut batch);
+    }
     batch
 }
 

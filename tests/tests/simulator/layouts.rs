@@ -125,7 +125,9 @@ impl Plugin {
         let authority = vec![2];
         let keys = |keys: &[Pubkey]| {
             let mut out = u32::try_from(keys.len()).unwrap().to_le_bytes().to_vec();
-            keys.iter().for_each(|key| out.extend_from_slice(key.as_bytes()));
+            for key in keys {
+                out.extend_from_slice(key.as_bytes());
+            }
             out
         };
         match self {

@@ -48,12 +48,12 @@ async fn any_delivery_ends_as_a_clean_run() {
     let (mut faults, mut filled) = (0, BTreeSet::new());
     while seed < last {
         let round = seed..(seed + ROUND).min(last);
-        match compared(&clean, &crashed, &round).await {
+        match Box::pin(compared(&clean, &crashed, &round)).await {
             Ok((met, tables)) => {
                 faults += met;
                 filled.extend(tables);
             }
-            Err(difference) => shrink::explain(groups(&round), &difference).await,
+            Err(difference) => Box::pin(shrink::explain(groups(&round), &difference)).await,
         }
         clear(&clean).await;
         clear(&crashed).await;

@@ -18,11 +18,11 @@ pub(crate) async fn explain(groups: impl Iterator<Item = Range<u64>>, difference
     eprintln!("{difference}");
     for seeds in groups {
         let whole = interleaved(seeds.clone());
-        if fails(seeds.start, &whole).await.is_none() {
+        if Box::pin(fails(seeds.start, &whole)).await.is_none() {
             continue;
         }
-        let least = shrunk(seeds.start, whole).await;
-        let reason = fails(seeds.start, &least).await.unwrap_or_else(|| "now and then".to_owned());
+        let least = Box::pin(shrunk(seeds.start, whole)).await;
+        let reason = Box::pin(fails(seeds.start, &least)).await.unwrap_or_else(|| "now and then".to_owned());
         panic!(
             "{difference}\n{} inputs are enough, as far as was tried:\n{}\n{reason}\nagain: \
              VITRINE_SIMULATOR_SEED={} VITRINE_SIMULATOR_HISTORIES={} cargo test --workspace --test simulator any_delivery",
@@ -62,7 +62,7 @@ async fn shrunk(seed: u64, mut told: Vec<Told>) -> Vec<Told> {
             attempts += 1;
             let end = (at + part).min(told.len());
             let fewer = [&told[..at], &told[end..]].concat();
-            if !fewer.is_empty() && fails(seed, &fewer).await.is_some() {
+            if !fewer.is_empty() && Box::pin(fails(seed, &fewer)).await.is_some() {
                 told = fewer;
             } else {
                 at = end;

@@ -70,9 +70,9 @@ impl Window {
         &self.buffer[self.start..self.end]
     }
 
-    /// Whether all of the next line is unread in the window.
+    /// Whether all of the next line that is not blank is unread in the window.
     pub(super) fn holds_line(&self) -> bool {
-        memchr(b'\n', self.unread()).is_some()
+        memchr(b'\n', self.unread().trim_ascii_start()).is_some()
     }
 
     /// Adds to what is unread; false when the window is full or the stream has ended.

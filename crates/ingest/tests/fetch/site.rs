@@ -100,8 +100,8 @@ async fn serve(mut socket: TcpStream, state: &State) -> std::io::Result<()> {
     let head = String::from_utf8(head).unwrap();
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
     if path == "/held" {
-        let held = state.held.fetch_add(1, Ordering::SeqCst) + 1;
-        state.held_max.fetch_max(held, Ordering::SeqCst);
+        let at_once = state.held.fetch_add(1, Ordering::SeqCst) + 1;
+        state.held_max.fetch_max(at_once, Ordering::SeqCst);
     }
     state.asked.send_modify(|asked| asked.push(path.clone()));
     let (path, query) = path.split_once('?').unwrap_or((&path, ""));

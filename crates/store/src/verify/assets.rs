@@ -71,12 +71,12 @@ impl fmt::Display for Cell {
     }
 }
 
-/// Bytes for a person: a key in base58, a text quoted, all else in hex.
-pub(super) fn shown(bytes: &[u8]) -> String {
+/// Bytes for a person: a key in base58, a text quoted, all else escaped.
+fn shown(bytes: &[u8]) -> String {
     match (pubkey(bytes), str::from_utf8(bytes)) {
         (Ok(key), _) => key.to_string(),
         (_, Ok(text)) => format!("{text:?}"),
-        _ => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        _ => bytes.escape_ascii().to_string(),
     }
 }
 

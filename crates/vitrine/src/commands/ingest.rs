@@ -29,6 +29,7 @@ use crate::database::{Database, migrate, require_migrated};
 
 /// Flags of `vitrine ingest`.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags, each on or off")]
 pub(crate) struct Args {
     /// Files to read; - is standard input
     #[arg(required_unless_present_any = ["retry_dead_letters", "remake", "fetch_documents", "refetch_documents"], value_name = "FILE")]

@@ -52,8 +52,8 @@ mod tests {
     #[test]
     fn parts_are_bounded_by_count() {
         assert_eq!(lengths([]), [0_usize; 0]);
-        assert_eq!(lengths([None; ASSETS_MAX]), [ASSETS_MAX]);
-        assert_eq!(lengths([None; 2 * ASSETS_MAX + 1]), [ASSETS_MAX, ASSETS_MAX, 1]);
+        assert_eq!(lengths(vec![None; ASSETS_MAX]), [ASSETS_MAX]);
+        assert_eq!(lengths(vec![None; 2 * ASSETS_MAX + 1]), [ASSETS_MAX, ASSETS_MAX, 1]);
     }
 
     #[test]
