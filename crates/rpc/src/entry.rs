@@ -395,6 +395,14 @@ impl Session<'_> {
                     "{method} had no upstream: {trouble}"
                 );
             }
+            CallError::RefusedUpstream(status) => {
+                let status = status.as_u16();
+                tracing::warn!(
+                    request_id = &**self.request_id,
+                    method,
+                    "{method} was refused by the upstream with HTTP {status} alone: is upstream.rpc_url right?"
+                );
+            }
             _ => {}
         }
     }

@@ -52,6 +52,8 @@ pub(crate) enum CallError {
     Unavailable(Option<StoreError>),
     /// The upstream gave no answer.
     NoUpstream(Trouble),
+    /// The upstream refused the call with a status of HTTP alone, and would again.
+    RefusedUpstream(StatusCode),
     /// What the upstream answered: an error object, which is passed on as it is.
     Upstream(Box<RawValue>),
     /// A fault of ours. The text is for the log.
@@ -127,6 +129,11 @@ impl CallError {
         Self::InvalidParams(InvalidParams::rule("limit", "Response too large, lower the limit"))
     }
 
+    /// A call that the upstream refuses for its length.
+    pub(crate) fn request_too_large() -> Self {
+        Self::InvalidParams(InvalidParams::rule("params", "Request too large for the upstream node"))
+    }
+
     /// The kind, in a word, for logs.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
@@ -142,7 +149,7 @@ impl CallError {
             Self::UnknownEditions => "unknown_editions",
             Self::Unavailable(_) => "unavailable",
             Self::NoUpstream(_) => "no_upstream",
-            Self::Upstream(_) => "upstream_error",
+            Self::Upstream(_) | Self::RefusedUpstream(_) => "upstream_error",
             Self::Internal(_) => "internal",
         }
     }
@@ -223,7 +230,7 @@ fn helius(error: &CallError, settings: &Settings) -> Wire {
             wire(StatusCode::SERVICE_UNAVAILABLE, -32000, message, crowded(error))
         }
         CallError::Upstream(error) => passed_on(error),
-        CallError::Internal(_) => wire(
+        CallError::Internal(_) | CallError::RefusedUpstream(_) => wire(
             StatusCode::INTERNAL_SERVER_ERROR,
             -32000,
             "An unexpected error occurred on the server.",
@@ -260,7 +267,9 @@ fn infura(error: &CallError, settings: &Settings) -> Wire {
             wire(StatusCode::OK, INVALID_PARAMS_CODE, reason, None)
         }
         CallError::UnknownMethod => wire(StatusCode::OK, METHOD_NOT_FOUND_CODE, "Method not found", None),
-        CallError::Internal(_) => wire(StatusCode::OK, INTERNAL_ERROR_CODE, "Internal error", None),
+        CallError::Internal(_) | CallError::RefusedUpstream(_) => {
+            wire(StatusCode::OK, INTERNAL_ERROR_CODE, "Internal error", None)
+        }
         other => common(other),
     }
 }
@@ -292,7 +301,7 @@ fn triport(error: &CallError, settings: &Settings) -> Wire {
         CallError::UnknownMethod => {
             wire(StatusCode::FORBIDDEN, METHOD_NOT_FOUND_CODE, "method_unknown", None)
         }
-        CallError::Internal(_) => {
+        CallError::Internal(_) | CallError::RefusedUpstream(_) => {
             wire(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL_ERROR_CODE, "Internal error", None)
         }
         other => common(other),

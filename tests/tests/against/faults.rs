@@ -19,7 +19,7 @@ pub(crate) const BODY: &str = "UPDATE asset SET body = convert_to(replace(conver
     WHERE convert_from(body, 'UTF8') LIKE '%Vitrine Sample #1\"%'";
 
 /// All of them.
-pub(crate) const FAULTS: [Fault; 18] = [
+pub(crate) const FAULTS: [Fault; 19] = [
     fault("a field of a body", BODY, "getAsset /result/content/metadata/name\ngetAssets /result/*/content/metadata/name\n"),
     fault(
         "a field of a body, in lists",
@@ -34,9 +34,15 @@ pub(crate) const FAULTS: [Fault; 18] = [
         "getAssetChanges /result/items/*/asset/content/metadata/name",
     ),
     fault(
+        "an asset that changes do not tell",
+        "UPDATE asset SET change_order = -1 WHERE asset_id = (SELECT asset_id FROM asset ORDER BY asset_id DESC LIMIT 1)",
+        "getAssetChanges /result/items",
+    ),
+    fault(
         "the slot of a change",
         "UPDATE asset SET slot_updated = slot_updated + 1, slot_seen = slot_seen + 1",
-        "getAssetChanges /result/items/*/slot",
+        "getAssetChanges /result/items/*/slot
+         getAssetChanges /result/items # or not",
     ),
     fault(
         "a member too few of groups",

@@ -1,10 +1,8 @@
 //! Answers above 64 KiB: they pass through in pieces.
 
 use std::io::Read;
-use std::time::Duration;
 
 use serde_json::json;
-use tokio::time::Instant;
 use vitrine_tests::Node;
 use vitrine_tests::node::{Act, answer, refusal};
 use vitrine_tests::raw::{Raw, post};
@@ -160,13 +158,14 @@ async fn what_breaks_off_at_the_node_breaks_off_at_the_client() {
         _ => Act::Answer(twice.clone()),
     })
     .await;
-    let mut world = World::new(&node, &[("VITRINE_UPSTREAM_TIMEOUT_MS", "300")]).await;
+    // Whatever ends one of these, it is not the time for the whole answer.
+    let settings =
+        [("VITRINE_UPSTREAM_TIMEOUT_MS", "300"), ("VITRINE_UPSTREAM_ANSWER_TIMEOUT_MS", "3600000")];
+    let mut world = World::new(&node, &settings).await;
     for (number, how) in ["cut", "stalled", "unfinished", "twice"].into_iter().enumerate() {
-        let start = Instant::now();
         let mut raw = Raw::connect(&world.server).await;
         raw.send(&post(&world.doors()[0], &[], call(1, "getBlock", json!([how])).as_bytes())).await.unwrap();
         let said = String::from_utf8_lossy(&raw.closed().await).into_owned();
-        assert!(start.elapsed() < Duration::from_secs(5), "{how}: {:?}", start.elapsed());
         // What was not yet on its way when the connection was given up is lost with it, in the worst case all.
         assert!(said.is_empty() || said.starts_with("HTTP/1.1 200 "), "{how}: {said:.200}");
         // The client is not told that this is all.
@@ -216,7 +215,13 @@ async fn a_client_that_leaves_takes_the_call_with_it() {
         _ => Act::Hold(answer("1")),
     })
     .await;
-    let mut world = World::new(&node, &[]).await;
+    // None of them ends by itself.
+    let settings = [
+        ("VITRINE_UPSTREAM_TIMEOUT_MS", "3600000"),
+        ("VITRINE_UPSTREAM_ANSWER_TIMEOUT_MS", "3600000"),
+        ("VITRINE_SERVER_CALL_TIMEOUT_MS", "3600000"),
+    ];
+    let mut world = World::new(&node, &settings).await;
     for (method, left) in [("getSlot", 1), ("getBlock", 2)] {
         let mut raw = Raw::connect(&world.server).await;
         raw.send(&post(&world.doors()[0], &[], call(1, method, json!([])).as_bytes())).await.unwrap();
@@ -226,9 +231,7 @@ async fn a_client_that_leaves_takes_the_call_with_it() {
             until("the node is asked", async || node.calls().len() == left).await;
         }
         drop(raw);
-        let told = Instant::now();
         until("the node is left", async || node.left() == left).await;
-        assert!(told.elapsed() < Duration::from_secs(5), "{method}: {:?}", told.elapsed());
     }
     logged(&mut world, "left").await;
 }

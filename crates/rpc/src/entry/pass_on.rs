@@ -44,6 +44,8 @@ impl Session<'_> {
             Ok(Reply::Passing(passing)) => Ok(Outcome::Passing(passing)),
             Ok(Reply::Error(error)) => Err(CallError::Upstream(error)),
             Err(Trouble::TooLarge) => Err(CallError::response_too_large()),
+            Err(Trouble::Refused(StatusCode::PAYLOAD_TOO_LARGE)) => Err(CallError::request_too_large()),
+            Err(Trouble::Refused(status)) => Err(CallError::RefusedUpstream(status)),
             Err(trouble) => Err(CallError::NoUpstream(trouble)),
         }
     }

@@ -83,6 +83,9 @@ pub(crate) enum Trouble {
     /// An answer that is not JSON-RPC's own, and after how many seconds it wants to be asked again, if it said so.
     #[error("it answered HTTP {}", .0.as_u16())]
     Status(StatusCode, Option<u64>),
+    /// It will not have this call, whenever it is asked, and says so in no words of JSON-RPC.
+    #[error("it refused the call with HTTP {}", .0.as_u16())]
+    Refused(StatusCode),
     /// An answer that is none.
     #[error("its answer is no JSON-RPC answer")]
     NoAnswer,
@@ -101,6 +104,17 @@ impl Trouble {
         match self {
             Self::Status(_, seconds) => seconds.map(|seconds| seconds.clamp(1, RETRY_AFTER_SECONDS_MAX)),
             _ => None,
+        }
+    }
+
+    /// What it is of an answer with this status, which is not [`is_ours_to_solve`]: a refusal needs no words, and what
+    /// is wrong with them says nothing of the node.
+    fn of_answer_with(self, status: StatusCode) -> Self {
+        match self {
+            Self::NoAnswer | Self::BrokeOff | Self::TooLarge if status.is_client_error() => {
+                Self::Refused(status)
+            }
+            trouble => trouble,
         }
     }
 }
@@ -187,9 +201,11 @@ impl Upstream {
         }
         let ends_at = began + self.answer_timeout;
         let read = self.read(response, permit, &ask, ends_at).await;
+        let read = read.map_err(|trouble| trouble.of_answer_with(status));
         self.note(began, &read);
         let reply = read?;
         match reply {
+            Reply::Result(_) | Reply::Passing(_) if status.is_client_error() => Err(Trouble::Refused(status)),
             // Nodes and providers do answer errors of JSON-RPC with such statuses; a result with one is odd.
             Reply::Result(_) | Reply::Passing(_) if !status.is_success() => {
                 Err(Trouble::Status(status, None))
@@ -256,7 +272,9 @@ impl Upstream {
     fn note(&self, began: Instant, read: &Result<Reply, Trouble>) {
         let now = Instant::now();
         match read {
-            Ok(_) | Err(Trouble::TooLarge | Trouble::Withheld) => self.breaker.answered(now.into_std()),
+            Ok(_) | Err(Trouble::TooLarge | Trouble::Withheld | Trouble::Refused(_)) => {
+                self.breaker.answered(now.into_std());
+            }
             Err(Trouble::Silent) => self.note_silence(began, now),
             Err(_) => self.breaker.failed(began.into_std(), now.into_std()),
         }
