@@ -1,12 +1,15 @@
 -- Trees of compressed assets: every change that was seen, and the newest hash of each node.
 
--- A tree.
+-- A tree, as its newest change has it: one that is made again at its address may be deeper, or another program's.
 CREATE TABLE IF NOT EXISTS tree (
     tree    bytea    NOT NULL PRIMARY KEY CHECK (octet_length(tree) = 32),
     -- The compression program that keeps it.
     program bytea    NOT NULL CHECK (octet_length(program) = 32),
     -- Levels below the root: it has 2^depth leaves.
-    depth   smallint NOT NULL CHECK (depth BETWEEN 1 AND 30)
+    depth   smallint NOT NULL CHECK (depth BETWEEN 1 AND 30),
+    -- Its newest change.
+    slot    bigint   NOT NULL CHECK (slot >= 0),
+    seq     bigint   NOT NULL CHECK (seq >= 0)
 );
 
 -- The changes of a tree, each by its number (seq), which has no gaps on the chain. A tree that was closed can be made again
@@ -51,13 +54,15 @@ CREATE TABLE IF NOT EXISTS leaf_event (
 
 -- The newest hash of each node that a change has touched. Others are those of the empty tree.
 CREATE TABLE IF NOT EXISTS tree_node (
-    tree       bytea  NOT NULL,
+    tree       bytea    NOT NULL,
+    -- How deep the tree was: lives of another depth have nodes of their own. What is answered is of the tree's depth.
+    depth      smallint NOT NULL,
     -- 1 is the root; those below n are 2n and 2n + 1.
-    node_index bigint NOT NULL CHECK (node_index >= 1),
+    node_index bigint   NOT NULL CHECK (node_index >= 1),
     -- The change that it is of: the newest by slot, then by seq. A tree is closed only when it is empty, so that nodes that
     -- its next life has not touched yet have the hashes of an empty tree.
-    slot       bigint NOT NULL CHECK (slot >= 0),
-    seq        bigint NOT NULL CHECK (seq >= 0),
-    hash       bytea  NOT NULL CHECK (octet_length(hash) = 32),
-    PRIMARY KEY (tree, node_index)
+    slot       bigint   NOT NULL CHECK (slot >= 0),
+    seq        bigint   NOT NULL CHECK (seq >= 0),
+    hash       bytea    NOT NULL CHECK (octet_length(hash) = 32),
+    PRIMARY KEY (tree, depth, node_index)
 );

@@ -163,10 +163,11 @@ async fn write_edition(
 
 async fn write_tree(connection: &mut PgConnection, tree: &Tree) {
     let id = bytes(&tree.tree);
-    sqlx::query("INSERT INTO tree (tree, program, depth) VALUES ($1, $2, $3)")
+    sqlx::query("INSERT INTO tree (tree, program, depth, slot, seq) VALUES ($1, $2, $3, 1, $4)")
         .bind(id)
         .bind(PROGRAM)
         .bind(i16::from(tree.depth))
+        .bind(whole(tree.changes.iter().map(|change| change.seq).max().unwrap_or(0)))
         .execute(&mut *connection)
         .await
         .unwrap();
@@ -193,14 +194,17 @@ async fn write_tree(connection: &mut PgConnection, tree: &Tree) {
         nodes.get_mut(&1).unwrap().1[0] ^= 1;
     }
     for (node, (seq, hash)) in nodes {
-        sqlx::query("INSERT INTO tree_node (tree, node_index, slot, seq, hash) VALUES ($1, $2, 1, $3, $4)")
-            .bind(id)
-            .bind(whole(node))
-            .bind(whole(seq))
-            .bind(hash)
-            .execute(&mut *connection)
-            .await
-            .unwrap();
+        sqlx::query(
+            "INSERT INTO tree_node (tree, depth, node_index, slot, seq, hash) VALUES ($1, $2, $3, 1, $4, $5)",
+        )
+        .bind(id)
+        .bind(i16::from(tree.depth))
+        .bind(whole(node))
+        .bind(whole(seq))
+        .bind(hash)
+        .execute(&mut *connection)
+        .await
+        .unwrap();
     }
 }
 

@@ -107,27 +107,33 @@ fn collection(address: Pubkey, authority: Pubkey, slot: u64) -> AccountSeen {
     at(address, CoreAsset::PROGRAM, collection.data(), slot).seen()
 }
 
-/// A tree of depth 2, as its program keeps it.
+/// A tree as its program keeps it.
 struct Tree {
     address: Pubkey,
+    depth: u8,
     nodes: HashMap<u64, Hash>,
     seq: u64,
 }
 
 impl Tree {
+    /// One of depth 2.
     fn new(address: Pubkey) -> Self {
-        Self { address, nodes: HashMap::new(), seq: 0 }
+        Self::deep(address, 2)
+    }
+
+    fn deep(address: Pubkey, depth: u8) -> Self {
+        Self { address, depth, nodes: HashMap::new(), seq: 0 }
     }
 
     fn node(&self, node: u64) -> Hash {
-        let level = 2 - u8::try_from(node.ilog2()).unwrap();
+        let level = self.depth - u8::try_from(node.ilog2()).unwrap();
         self.nodes.get(&node).copied().unwrap_or_else(|| empty(level).unwrap())
     }
 
     /// The next change: of a leaf to this hash.
     fn set(&mut self, slot: u64, leaf: u64, hash: Hash) -> TreeChange {
         let mut path = vec![hash];
-        let mut node = 4 + leaf;
+        let mut node = (1 << self.depth) + leaf;
         self.nodes.insert(node, hash);
         while node > 1 {
             node /= 2;
@@ -385,6 +391,47 @@ async fn a_large_collection_changes_page_by_page() {
     world.end().await;
 }
 
+/// Changes of one account that wait are one pass over those who share it; one that somebody is at does not count for them.
+#[tokio::test]
+async fn changes_that_wait_are_one_pass() {
+    const DUE: &str = "SELECT count(*) FROM remake_due";
+    let world = World::new().await;
+    let large = pubkey(10);
+    world.write([collection(large, pubkey(20), 5)]).await;
+    world.write((0..3).map(|number| member(1_000 + number, large, 6))).await;
+    let change = async |slot: u64| {
+        let changes = batch([collection(large, pubkey(20 + slot), slot)]);
+        world.store.write_chain_batch(&changes, &compose).await.unwrap();
+    };
+    for slot in 7..12 {
+        change(slot).await;
+        assert_eq!(world.count(DUE).await, 1);
+    }
+    // Somebody has taken it, and may have read what is made anew: the next change is not in it.
+    let mut connection = world.database.connect().await;
+    sqlx::raw_sql("BEGIN; SELECT FROM remake_due FOR UPDATE").execute(&mut connection).await.unwrap();
+    for slot in 12..15 {
+        change(slot).await;
+        assert_eq!(world.count(DUE).await, 2);
+    }
+    sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.unwrap();
+    // One that has begun made its first assets of what was there before.
+    sqlx::raw_sql(
+        "DELETE FROM remake_due WHERE remake_id = (SELECT max(remake_id) FROM remake_due);
+                   UPDATE remake_due SET after = '\\x00'",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    for slot in 15..18 {
+        change(slot).await;
+        assert_eq!(world.count(DUE).await, 2);
+    }
+    while world.store.remake_due(&compose).await.unwrap().is_some() {}
+    assert_eq!((world.count(DUE).await, shown(&world.database, pubkey(37)).await), (0, 3));
+    world.end().await;
+}
+
 /// A tree is closed when it is empty, and made again at its address: its assets have the ids of those before.
 #[tokio::test]
 async fn a_tree_that_is_made_again_begins_anew() {
@@ -425,6 +472,101 @@ async fn a_tree_that_is_made_again_begins_anew() {
     // No gaps either: each life has all its numbers.
     let report = verify(&world.store, &mut |_| {}).await.unwrap();
     assert!(report.found.is_empty() && report.nodes > 0, "{:?}", report.found);
+    world.end().await;
+}
+
+/// A tree may be made again with another depth: whatever comes first, the newest life counts, and its nodes are its own.
+#[tokio::test]
+async fn a_tree_may_be_made_again_with_another_depth() {
+    let mut random = StdRng::seed_from_u64(12);
+    let [alice, bob] = [1, 2].map(pubkey);
+    let address = pubkey(1_000);
+    for depths in [[3, 4], [4, 3]] {
+        let mut tree = Tree::deep(address, depths[0]);
+        // The last leaf: in the deeper tree it is outside of the other one.
+        let last = (1 << depths[0]) - 1;
+        let mut changes = vec![tree.set(10, 0, [0; 32])];
+        changes.extend(
+            [("MintV2", 0, 11), ("MintV2", last, 12), ("BurnV2", 0, 13), ("BurnV2", last, 14)]
+                .map(|(name, leaf, slot)| tree.run(slot, name, leaf, alice)),
+        );
+        assert_eq!(tree.node(1), empty(depths[0]).unwrap());
+        let mut tree = Tree::deep(address, depths[1]);
+        changes.push(tree.set(20, 0, [0; 32]));
+        changes.extend(
+            [("MintV2", 0, 21), ("MintV2", 1, 22), ("TransferV2", 0, 23)]
+                .map(|(name, leaf, slot)| tree.run(slot, name, leaf, bob)),
+        );
+        let [again, gone] = [0, last].map(|leaf| asset_id(address, leaf).unwrap());
+        let mut tables: Option<Vec<String>> = None;
+        for order in 0..6 {
+            match order {
+                0 => {}
+                1 => changes.reverse(),
+                _ => changes.shuffle(&mut random),
+            }
+            let world = World::new().await;
+            for change in &changes {
+                let batch = ChainBatch { tree_changes: vec![change.clone()], ..ChainBatch::default() };
+                world.store.write_chain(&batch, &compose).await.unwrap();
+            }
+            let found = world.store.proofs(&[again, gone]).await.unwrap();
+            assert!(found.unsound.is_empty(), "{depths:?}, {order}: {:?}", found.unsound);
+            assert_eq!(found.proofs.len(), 1, "{depths:?}, {order}");
+            let proof = &found.proofs[&again];
+            assert_eq!((proof.root, proof.siblings.len()), (tree.node(1), usize::from(depths[1])));
+            let rows: Vec<String> = sqlx::query_scalar(
+                "SELECT to_jsonb(tree)::text FROM tree UNION ALL SELECT to_jsonb(tree_node)::text FROM tree_node
+                 UNION ALL SELECT to_jsonb(tree_change)::text FROM tree_change ORDER BY 1",
+            )
+            .fetch_all(&mut world.database.connect().await)
+            .await
+            .unwrap();
+            assert_eq!(tables.get_or_insert_with(|| rows.clone()), &rows, "{depths:?}, {order}");
+            let report = verify(&world.store, &mut |_| {}).await.unwrap();
+            assert!(report.found.is_empty() && report.nodes > 0, "{depths:?}, {order}: {:?}", report.found);
+            world.end().await;
+        }
+    }
+}
+
+/// Two writers go over one tree at the same time, and what they tell overlaps: each waits for the other one's row of the tree,
+/// and none holds what the other one needs.
+#[tokio::test]
+async fn writers_of_a_tree_do_not_block_each_other() {
+    const ROUNDS: u64 = 60;
+    let world = World::new().await;
+    let others = [world.database.store(), world.database.store()];
+    let address = pubkey(1_000);
+    let mut tree = Tree::new(address);
+    // Signatures are of the slot, and all changes of one round are of one slot.
+    let rounds: Vec<Vec<TreeChange>> =
+        (1..=ROUNDS).map(|slot| (0..6).map(|leaf| tree.set(slot, leaf % 4, [7; 32])).collect()).collect();
+    for round in &rounds {
+        let of = |places: &[usize]| ChainBatch {
+            tree_changes: places.iter().map(|&place| round[place].clone()).collect(),
+            ..ChainBatch::default()
+        };
+        // The last one is there; one writer goes over it again, and the other one notes what is missing in front of it.
+        world.store.write_chain(&of(&[5]), &compose).await.unwrap();
+        let [again, before] = [of(&[1, 5]), of(&[0, 2, 4])];
+        let (one, other) =
+            tokio::join!(others[0].write_chain(&again, &compose), others[1].write_chain(&before, &compose));
+        one.unwrap();
+        other.unwrap();
+        assert_eq!(
+            world.count("SELECT coalesce(sum(missing), 0)::bigint FROM tree_change").await,
+            1,
+            "the fourth one of the round"
+        );
+        world.store.write_chain(&of(&[3]), &compose).await.unwrap();
+    }
+    assert_eq!(world.store.gap_totals().await.unwrap().changes, 0);
+    for store in others {
+        store.close().await;
+    }
+    let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    assert_eq!(world.count(deadlocks).await, 0);
     world.end().await;
 }
 

@@ -30,7 +30,7 @@ JOIN tree ON tree.tree = leaf.tree
 CROSS JOIN LATERAL (
     SELECT array_agg(node.node_index) AS node_indexes, array_agg(node.hash) AS hashes
     FROM generate_series(0, tree.depth + 1) AS step
-    JOIN tree_node AS node ON node.tree = leaf.tree AND node.node_index = CASE
+    JOIN tree_node AS node ON node.tree = leaf.tree AND node.depth = tree.depth AND node.node_index = CASE
         WHEN step < tree.depth THEN ((1::bigint << tree.depth) + leaf.leaf_index >> step) # 1
         WHEN step = tree.depth THEN (1::bigint << tree.depth) + leaf.leaf_index
         ELSE 1
@@ -128,11 +128,12 @@ impl Path {
         })
     }
 
-    /// The proof; none where the leaf is empty.
+    /// The proof; none where the leaf is empty. One that is outside of its tree is of an earlier life, in which the tree was
+    /// deeper: it was empty when the tree was closed.
     fn proof(&self) -> Result<Option<Proof>, &'static str> {
         let leaves = 1_u64 << self.depth;
         if self.leaf_index >= leaves {
-            return Err("the leaf is outside of its tree");
+            return Ok(None);
         }
         let node_index = leaves + self.leaf_index;
         let node = |index: u64, level: u8| self.nodes.get(&index).copied().or_else(|| merkle::empty(level));

@@ -19,7 +19,7 @@ pub enum Contradiction {
     MemberColumns,
     /// The counter of assets is not their number.
     Counter,
-    /// A change of a tree whose leaf has no node, or an older one.
+    /// A change of a tree whose leaf has no node, or an older one; or a tree whose root is not its newest change's.
     MissingNode,
     /// An asset of a leaf or an account that is not known as one of the chain.
     UnknownChainAsset,
@@ -87,8 +87,14 @@ pub(super) const STATEMENTS: [(Contradiction, &str); 11] = [
         "SELECT format('change %s of leaf %s, tree', change.seq, change.leaf_index), change.tree
          FROM tree_change AS change LEFT JOIN tree ON tree.tree = change.tree
               LEFT JOIN tree_node AS node
-              ON node.tree = change.tree AND node.node_index = (1::bigint << tree.depth::int) + change.leaf_index
-         WHERE node.seq IS NULL OR (node.slot, node.seq) < (change.slot, change.seq) LIMIT $1",
+              ON node.tree = change.tree AND node.node_index - (1::bigint << node.depth::int) = change.leaf_index
+              AND (node.slot, node.seq) >= (change.slot, change.seq)
+         WHERE tree.tree IS NULL OR node.tree IS NULL
+         UNION ALL
+         SELECT format('change %s, the newest one, tree', tree.seq), tree.tree
+         FROM tree LEFT JOIN tree_node AS root
+              ON root.tree = tree.tree AND root.depth = tree.depth AND root.node_index = 1
+         WHERE (root.slot, root.seq) IS DISTINCT FROM (tree.slot, tree.seq) LIMIT $1",
     ),
     (
         Contradiction::UnknownChainAsset,

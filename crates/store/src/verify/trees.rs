@@ -24,13 +24,15 @@ pub(super) const MISSING: &str = "SELECT coalesce(sum(missing), 0)::bigint, coun
 WHERE tree = $1 AND missing > 0";
 
 /// A page of the nodes above the leaves, each with the two below. `$1` the tree, `$2` the node behind which it begins,
-/// `$3` the first leaf, `$4` how many.
+/// `$3` the first leaf, `$4` how many, `$5` how deep the tree is.
 pub(super) const NODES: &str = "SELECT node.node_index, node.slot, node.seq, node.hash,
        below_left.slot, below_left.seq, below_left.hash, below_right.slot, below_right.seq, below_right.hash
-FROM (SELECT node_index, slot, seq, hash FROM tree_node WHERE tree = $1 AND node_index > $2 AND node_index < $3
+FROM (SELECT node_index, slot, seq, hash FROM tree_node WHERE tree = $1 AND depth = $5 AND node_index > $2 AND node_index < $3
       ORDER BY node_index LIMIT $4) AS node
-     LEFT JOIN tree_node AS below_left ON below_left.tree = $1 AND below_left.node_index = 2 * node.node_index
-     LEFT JOIN tree_node AS below_right ON below_right.tree = $1 AND below_right.node_index = 2 * node.node_index + 1
+     LEFT JOIN tree_node AS below_left
+     ON below_left.tree = $1 AND below_left.depth = $5 AND below_left.node_index = 2 * node.node_index
+     LEFT JOIN tree_node AS below_right
+     ON below_right.tree = $1 AND below_right.depth = $5 AND below_right.node_index = 2 * node.node_index + 1
 ORDER BY node.node_index";
 
 /// A tree.
@@ -124,6 +126,7 @@ impl Snapshot {
             .bind(after.cast_signed())
             .bind(1_i64 << tree.depth.min(30))
             .bind(i64::from(limit))
+            .bind(i16::from(tree.depth))
             .fetch_all(&mut self.connection)
             .await?;
         rows.iter()

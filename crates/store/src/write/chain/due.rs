@@ -16,35 +16,38 @@ use crate::write::Progress;
 use crate::{Store, StoreError, Written};
 
 /// Assets of a page.
-const PAGE: u32 = 1000;
+const PAGE: usize = 1000;
 
 /// Rows of the queue of a page: an account that few share does not take a transaction of its own.
 const ROWS: i64 = 100;
 
-/// Leaves a row for each account that anybody shares. `$1` the accounts. Indexes
+/// Leaves a row for each account that anybody shares. `$1` the accounts. Indexes `remake_due_source`,
 /// `account_core_collection` and `tree_change_inherits`.
+///
+/// A row of the account that has not begun does for this change too, where nobody is at it: it is held until the change is
+/// committed, and whoever takes it then sees the change. One that is held may have read what it makes anew already.
 ///
 /// Who comes to share one has to wait for the lock of its row, or has committed: no sharer is missed.
 const ADD: &str = "INSERT INTO remake_due (source)
 SELECT changed.source FROM UNNEST($1::bytea[]) WITH ORDINALITY AS changed (source, place)
-WHERE EXISTS (SELECT FROM account WHERE account.core_collection = changed.source)
-   OR EXISTS (SELECT FROM tree_change WHERE tree_change.inherits = changed.source) ORDER BY changed.place";
+WHERE (EXISTS (SELECT FROM account WHERE account.core_collection = changed.source)
+       OR EXISTS (SELECT FROM tree_change WHERE tree_change.inherits = changed.source))
+  AND changed.source <> ALL (ARRAY(SELECT source FROM remake_due WHERE source = ANY($1) AND after = ''
+                                   FOR UPDATE SKIP LOCKED))
+ORDER BY changed.place";
 
 /// The oldest rows that nobody works on. `$1` how many. The primary key.
 const TAKE: &str =
     "SELECT remake_id, source, after FROM remake_due ORDER BY remake_id LIMIT $1 FOR UPDATE SKIP LOCKED";
 
-/// The next assets that share accounts, in the order of the rows and then of their ids. `$1` the rows, `$2` their accounts, `$3`
-/// behind which asset each begins, `$4` how many. Indexes `account_core_collection` and `tree_change_inherits`.
-const SHARERS: &str = "SELECT due.remake_id, sharer.asset_id
-FROM UNNEST($1::bigint[], $2::bytea[], $3::bytea[]) AS due (remake_id, source, after) CROSS JOIN LATERAL (
-    (SELECT address AS asset_id FROM account
-     WHERE account.core_collection = due.source AND account.address > due.after ORDER BY account.address LIMIT $4)
-    UNION
-    (SELECT DISTINCT asset_id FROM tree_change
-     WHERE tree_change.inherits = due.source AND tree_change.asset_id > due.after ORDER BY asset_id LIMIT $4)
-) AS sharer
-ORDER BY due.remake_id, sharer.asset_id LIMIT $4";
+/// The next assets that share an account, in the order of their ids. `$1` the account, `$2` behind which asset it begins, `$3` how
+/// many. Indexes `account_core_collection` and `tree_change_inherits`.
+const SHARERS: &str = "(SELECT address AS asset_id FROM account
+ WHERE account.core_collection = $1 AND account.address > $2 ORDER BY account.address LIMIT $3)
+UNION
+(SELECT DISTINCT asset_id FROM tree_change
+ WHERE tree_change.inherits = $1 AND tree_change.asset_id > $2 ORDER BY asset_id LIMIT $3)
+ORDER BY asset_id LIMIT $3";
 
 /// Statements with their names, for the tests that hold them against golden files and plans.
 pub(super) fn statements() -> [(&'static str, &'static str); 3] {
@@ -121,19 +124,29 @@ async fn take(connection: &mut PgConnection) -> Result<BTreeMap<i64, Due>, Store
     due.collect()
 }
 
-/// A page of those who share accounts, each behind the row that it is due by.
+/// A page of those who share accounts, each behind the row that it is due by. Row by row until the page is full: no more is
+/// read than is made anew.
 async fn sharers(
     connection: &mut PgConnection,
     due: &BTreeMap<i64, Due>,
 ) -> Result<Vec<(i64, Pubkey)>, StoreError> {
-    let rows = sqlx::query(SHARERS)
-        .bind(due.keys().copied().collect::<Vec<_>>())
-        .bind(due.values().map(|due| due.source).collect::<Vec<_>>())
-        .bind(due.values().map(|due| due.after.as_slice()).collect::<Vec<_>>())
-        .bind(i64::from(PAGE))
-        .fetch_all(connection)
-        .await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, Pubkey::from_bytes(row.try_get(1)?)))).collect()
+    let mut sharers = Vec::new();
+    for (remake_id, due) in due {
+        let room = i64::try_from(PAGE - sharers.len()).unwrap_or(0);
+        if room == 0 {
+            break;
+        }
+        let rows = sqlx::query(SHARERS)
+            .bind(due.source)
+            .bind(due.after.as_slice())
+            .bind(room)
+            .fetch_all(&mut *connection)
+            .await?;
+        for row in &rows {
+            sharers.push((*remake_id, Pubkey::from_bytes(row.try_get(0)?)));
+        }
+    }
+    Ok(sharers)
 }
 
 /// Moves the queue on by a page: rows before the last asset of a full page are done, its own goes on behind that asset,
@@ -143,7 +156,7 @@ async fn go_on(
     due: &BTreeMap<i64, Due>,
     sharers: &[(i64, Pubkey)],
 ) -> Result<(), StoreError> {
-    let last = sharers.last().filter(|_| sharers.len() == PAGE as usize);
+    let last = sharers.last().filter(|_| sharers.len() == PAGE);
     let done: Vec<i64> = due.keys().copied().filter(|id| last.is_none_or(|(last, _)| id < last)).collect();
     sqlx::query("DELETE FROM remake_due WHERE remake_id = ANY($1)")
         .bind(done)

@@ -46,8 +46,9 @@ impl Store {
     }
 }
 
-/// Notes what is missing around these changes, which are written. Whoever does it holds the root nodes of their trees: two
-/// writers of a tree note one behind the other, and the second one sees what the first one has written.
+/// Notes what is missing around these changes, which are written. Whoever does it holds the rows of their trees since
+/// before the first of them was written (trees.rs): two writers of a tree note one behind the other, the second one sees what the
+/// first one has written, and no change that is noted here, which may be one of another batch, is held by anybody else.
 pub(super) async fn note(connection: &mut PgConnection, changes: &[TreeChange]) -> Result<(), StoreError> {
     if !changes.is_empty() {
         sqlx::query(NOTE)

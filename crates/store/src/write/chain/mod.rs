@@ -2,7 +2,8 @@
 //!
 //! Sources are written first, each under the lock of its row, then the assets that they are parts of are locked in the order
 //! of their ids, and only then what these are made of is read: whoever waits for a lock reads what the one before has
-//! written. Rows of one table are always locked in the order of their keys, and tables in the order of this file.
+//! written. Rows of one table are always locked in the order of their keys, and tables in the order of this file. Changes
+//! and nodes of a tree are locked by whoever holds the row of the tree, in whatever order.
 
 mod accounts;
 mod again;

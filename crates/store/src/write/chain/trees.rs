@@ -10,6 +10,14 @@ use vitrine_model::{Pubkey, Slot};
 use crate::StoreError;
 use crate::chain::{LeafEventSeen, TreeChange};
 
+/// Adds trees, and raises them to newer changes: the newest one says how deep it is, and whose. `$1…` are columns. The rows
+/// are held from here on, raised or not: two writers of a tree write one behind the other.
+const TREES: &str = "INSERT INTO tree (tree, program, depth, slot, seq)
+SELECT * FROM UNNEST($1::bytea[], $2::bytea[], $3::smallint[], $4::bigint[], $5::bigint[])
+ON CONFLICT (tree) DO UPDATE
+SET program = excluded.program, depth = excluded.depth, slot = excluded.slot, seq = excluded.seq
+WHERE (tree.slot, tree.seq) < (excluded.slot, excluded.seq)";
+
 /// Adds changes that are new, and what was not understood before to those that are not. `$1…` are columns.
 const CHANGES: &str = "INSERT INTO tree_change (tree, seq, leaf_index, slot, signature, asset_id, instruction, event, inherits)
 SELECT * FROM UNNEST($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[], $7::text[], $8::text[],
@@ -20,13 +28,16 @@ WHERE tree_change.event IS NULL AND excluded.event IS NOT NULL AND tree_change.s
 RETURNING asset_id";
 
 /// Raises nodes to newer hashes. `$1…` are columns.
-const NODES: &str = "INSERT INTO tree_node (tree, node_index, slot, seq, hash)
-SELECT * FROM UNNEST($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[])
-ON CONFLICT (tree, node_index) DO UPDATE SET slot = excluded.slot, seq = excluded.seq, hash = excluded.hash
+const NODES: &str = "INSERT INTO tree_node (tree, depth, node_index, slot, seq, hash)
+SELECT * FROM UNNEST($1::bytea[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[])
+ON CONFLICT (tree, depth, node_index) DO UPDATE SET slot = excluded.slot, seq = excluded.seq, hash = excluded.hash
 WHERE (tree_node.slot, tree_node.seq) < (excluded.slot, excluded.seq)";
 
 /// Orders the changes of a tree: slot, then number. A tree that is made again at its address counts from 0 anew.
 type Moment = (Slot, u64);
+
+/// A node: its tree, how deep that is in the life that the node is of, and its place.
+type Node = (Pubkey, i16, u64);
 
 /// Adds changes of trees; returns how many were new or are understood only now, and adds their assets to `touched`.
 pub(super) async fn write(
@@ -39,16 +50,7 @@ pub(super) async fn write(
     }
     // In the order of the keys: all writers wait for rows in one order.
     let changes: Vec<&TreeChange> = unique(changes).into_values().collect();
-    let trees: BTreeMap<Pubkey, &TreeChange> = changes.iter().map(|&change| (change.tree, change)).collect();
-    sqlx::query(
-        "INSERT INTO tree (tree, program, depth) SELECT * FROM UNNEST($1::bytea[], $2::bytea[], $3::smallint[])
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(trees.keys().map(|tree| *tree.as_bytes()).collect::<Vec<_>>())
-    .bind(trees.values().map(|change| *change.program.as_bytes()).collect::<Vec<_>>())
-    .bind(trees.values().map(|change| depth(change)).collect::<Vec<_>>())
-    .execute(&mut *connection)
-    .await?;
+    write_trees(connection, &changes).await?;
     let rows = sqlx::query(CHANGES)
         .bind(changes.iter().map(|change| *change.tree.as_bytes()).collect::<Vec<_>>())
         .bind(changes.iter().map(|change| change.seq.cast_signed()).collect::<Vec<_>>())
@@ -64,16 +66,38 @@ pub(super) async fn write(
     for row in &rows {
         touched.extend(row.try_get::<Option<[u8; 32]>, _>(0)?.map(Pubkey::from_bytes));
     }
-    let nodes = nodes(&changes);
+    write_nodes(connection, &nodes(&changes)).await?;
+    Ok(rows.len() as u64)
+}
+
+/// Adds and holds the trees of changes, which are in the order of their keys: the last one of a tree is its newest.
+async fn write_trees(connection: &mut PgConnection, changes: &[&TreeChange]) -> Result<(), StoreError> {
+    let trees: BTreeMap<Pubkey, &TreeChange> = changes.iter().map(|&change| (change.tree, change)).collect();
+    sqlx::query(TREES)
+        .bind(trees.keys().map(|tree| *tree.as_bytes()).collect::<Vec<_>>())
+        .bind(trees.values().map(|change| *change.program.as_bytes()).collect::<Vec<_>>())
+        .bind(trees.values().map(|change| depth(change)).collect::<Vec<_>>())
+        .bind(trees.values().map(|change| change.slot.as_i64()).collect::<Vec<_>>())
+        .bind(trees.values().map(|change| change.seq.cast_signed()).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn write_nodes(
+    connection: &mut PgConnection,
+    nodes: &BTreeMap<Node, (Moment, [u8; 32])>,
+) -> Result<(), StoreError> {
     sqlx::query(NODES)
-        .bind(nodes.keys().map(|(tree, _)| *tree.as_bytes()).collect::<Vec<_>>())
-        .bind(nodes.keys().map(|(_, index)| index.cast_signed()).collect::<Vec<_>>())
+        .bind(nodes.keys().map(|(tree, ..)| *tree.as_bytes()).collect::<Vec<_>>())
+        .bind(nodes.keys().map(|(_, depth, _)| *depth).collect::<Vec<_>>())
+        .bind(nodes.keys().map(|(.., index)| index.cast_signed()).collect::<Vec<_>>())
         .bind(nodes.values().map(|((slot, _), _)| slot.as_i64()).collect::<Vec<_>>())
         .bind(nodes.values().map(|((_, seq), _)| seq.cast_signed()).collect::<Vec<_>>())
         .bind(nodes.values().map(|(_, hash)| *hash).collect::<Vec<_>>())
         .execute(connection)
         .await?;
-    Ok(rows.len() as u64)
+    Ok(())
 }
 
 /// Adds events that changed no tree; as [`write`].
@@ -124,12 +148,13 @@ fn unique(changes: &[TreeChange]) -> BTreeMap<(Pubkey, Moment), &TreeChange> {
 }
 
 /// The newest hash of each node that the changes touch: 1 is the root, those below n are 2n and 2n + 1.
-fn nodes(changes: &[&TreeChange]) -> BTreeMap<(Pubkey, u64), (Moment, [u8; 32])> {
-    let mut nodes: BTreeMap<(Pubkey, u64), (Moment, [u8; 32])> = BTreeMap::new();
+fn nodes(changes: &[&TreeChange]) -> BTreeMap<Node, (Moment, [u8; 32])> {
+    let mut nodes: BTreeMap<Node, (Moment, [u8; 32])> = BTreeMap::new();
     for change in changes {
-        let leaf = (1_u64 << depth(change)) + change.leaf_index;
+        let depth = depth(change);
+        let leaf = (1_u64 << depth) + change.leaf_index;
         for (level, hash) in change.path.iter().enumerate() {
-            let node = nodes.entry((change.tree, leaf >> level)).or_insert((moment(change), *hash));
+            let node = nodes.entry((change.tree, depth, leaf >> level)).or_insert((moment(change), *hash));
             if node.0 < moment(change) {
                 *node = (moment(change), *hash);
             }
@@ -173,7 +198,7 @@ mod tests {
         let (older, newer) = (change(1, 5, None), change(2, 4, None));
         let tree = older.tree;
         let expected: BTreeMap<_, _> =
-            [(1, 2), (3, 2), (6, 2), (12, 2), (13, 1)].map(|(node, seq)| ((tree, node), seq)).into();
+            [(1, 2), (3, 2), (6, 2), (12, 2), (13, 1)].map(|(node, seq)| ((tree, 3, node), seq)).into();
         for order in [[&older, &newer], [&newer, &older]] {
             let found = nodes(&order);
             let seqs: BTreeMap<_, _> = found.iter().map(|(key, ((_, seq), _))| (*key, *seq)).collect();
