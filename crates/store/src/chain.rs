@@ -2,6 +2,7 @@
 //!
 //! Why an asset is a function of these: [decision 15](../../../docs/decisions/0015-assets-from-sources.md).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use vitrine_model::{Pubkey, Slot};
@@ -361,4 +362,21 @@ pub struct ChainBatch {
     pub settled: Vec<LetterId>,
     /// Up to where the source is wholly read with this batch.
     pub watermark: Option<Slot>,
+}
+
+impl ChainBatch {
+    /// The accounts that are known once this is written, whatever was known before.
+    pub fn known_accounts(&self) -> BTreeSet<Pubkey> {
+        let told =
+            self.accounts.iter().filter(|seen| seen.content != AccountContent::Foreign).flat_map(|seen| {
+                [seen.address].into_iter().chain(seen.tells_of.iter().copied()).chain(seen.collection())
+            });
+        told.chain(self.tree_changes.iter().filter_map(|change| change.inherits)).collect()
+    }
+
+    /// The accounts of which this says that they belong to others: nothing is kept of it where they are not known
+    /// ([`AccountContent::Foreign`]).
+    pub fn foreign_accounts(&self) -> impl Iterator<Item = Pubkey> + '_ {
+        self.accounts.iter().filter(|seen| seen.content == AccountContent::Foreign).map(|seen| seen.address)
+    }
 }

@@ -3,15 +3,19 @@
 
 use std::io::Write;
 use std::process::Child;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::postgres::PgConnection;
+use tokio::sync::watch;
+use vitrine_ingest::source::{Input, Progress};
+use vitrine_ingest::{IngestOptions, ingest};
 use vitrine_tests::assets::pubkey;
 use vitrine_tests::server::PATIENCE;
 use vitrine_tests::{Database, Vitrine, consistency};
 
-use super::{Done, account, count, mint, token};
+use super::{Done, SPL_TOKEN, World, account, count, mint, token};
 
 const ASSETS: u64 = 3_000;
 /// Lines of a batch: the inputs here have many of them.
@@ -214,4 +218,68 @@ async fn an_ingest_gives_up_when_its_patience_ends() {
     feeding.join().unwrap();
     assert_eq!(done.code, 1, "{}", done.stderr);
     assert!(done.stderr.contains("lines read are in, and the same again adds the rest"), "{}", done.stderr);
+}
+
+const LOCKED: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+    AND application_name = 'vitrine write' AND wait_event_type = 'Lock'";
+
+/// The first batch makes a token account known and is held up; the second says that it belongs to another program now.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_another_program_took_over_ends_whoever_is_first() {
+    let world = World::new().await;
+    let [nft, holder, alice, other] = [1, 2, 3, 4].map(pubkey);
+    world.ingest(&[mint(nft, 5)]).says(0, &["1 created"]);
+    let mut keeper = world.database.connect().await;
+    sqlx::raw_sql("BEGIN; SELECT FROM account FOR UPDATE").execute(&mut keeper).await.unwrap();
+    let text = token(holder, 7, nft, alice);
+    let mut taken = text.clone();
+    taken["account"]["owner"] = "ComputeBudget111111111111111111111111111111".into();
+    taken["account"]["slot"] = 8.into();
+    assert_eq!(text["account"]["owner"], SPL_TOKEN);
+    let lines = [mint(nft, 6), text, taken, mint(other, 8)];
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let file = world.file("taken.ndjson", text);
+    let child = world.command(&[file.to_str().unwrap()]).env("VITRINE_INGEST_BATCH_LINES", "2").piped();
+    world.until(LOCKED, 1).await;
+    sqlx::raw_sql("ROLLBACK").execute(&mut keeper).await.unwrap();
+    ended(child).await.says(0, &["4 lines"]);
+    assert_eq!(world.count("SELECT count(*) FROM account WHERE closed AND slot = 8").await, 1);
+    assert_eq!(world.owned(alice).await["total"], 0);
+    world.check().await;
+}
+
+/// Interrupted while its last batch is written: nobody raises the watermark, or makes anew what is due.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ingest_that_is_interrupted_at_its_end_raises_no_watermark() {
+    let world = World::new().await;
+    let nft = pubkey(1);
+    world.ingest(&[mint(nft, 5)]).says(0, &["1 created"]);
+    let mut keeper = world.database.connect().await;
+    sqlx::raw_sql("BEGIN; SELECT FROM account FOR UPDATE").execute(&mut keeper).await.unwrap();
+    let file = world.file("end.ndjson", format!("{}\n", mint(nft, 9)));
+    let (sender, cancel) = watch::channel(false);
+    let store = world.database.store();
+    let writing = tokio::spawn({
+        let store = store.clone();
+        async move {
+            let progress = Arc::new(Progress::default());
+            let options = IngestOptions::default();
+            ingest(&store, &[Input::Path(file)], &options, &progress, &mut |_| {}, cancel).await
+        }
+    });
+    world.until(LOCKED, 1).await;
+    sqlx::query("INSERT INTO remake_due (source) VALUES ($1)")
+        .bind(nft.as_bytes())
+        .execute(&mut world.database.connect().await)
+        .await
+        .unwrap();
+    sender.send(true).unwrap();
+    sqlx::raw_sql("ROLLBACK").execute(&mut keeper).await.unwrap();
+    assert!(writing.await.unwrap().unwrap().interrupted);
+    store.close().await;
+    assert_eq!(world.count(WATERMARK).await, 5);
+    assert_eq!(world.count("SELECT count(*) FROM remake_due").await, 1);
+    world.ingest(&[mint(nft, 9)]).says(0, &["1 lines"]);
+    assert_eq!(world.count(WATERMARK).await, 9);
+    assert_eq!(world.count("SELECT count(*) FROM remake_due").await, 0);
 }

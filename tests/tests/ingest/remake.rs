@@ -54,7 +54,7 @@ impl World {
         (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
     }
 
-    async fn until(&self, statement: &'static str, at_least: u64) {
+    pub(super) async fn until(&self, statement: &'static str, at_least: u64) {
         let end = std::time::Instant::now() + PATIENCE;
         loop {
             let count = self.count(statement).await;

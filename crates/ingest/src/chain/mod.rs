@@ -1,9 +1,10 @@
 //! `vitrine ingest`: what the chain said is read, decoded and written side by side.
 //!
 //! A reader thread splits the input into lines, workers decode them, in order; from their results one batch is collected
-//! while those before it are written, several at a time. Batches may be written in any order, and twice: an ingest that is
-//! repeated finishes what another one began.
+//! while those before it are written, several at a time. Batches may be written in any order (but for what [`in_flight`] says),
+//! and twice: an ingest that is repeated finishes what another one began.
 
+mod in_flight;
 mod letters;
 mod line;
 mod remake;
@@ -14,13 +15,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use vitrine_model::Slot;
 use vitrine_store::{ChainBatch, ChainWritten, Store, StoreError};
 
 pub use letters::retry_dead_letters;
 pub use line::{Told, read as read_line};
 pub use remake::{RemakeError, RemakeSummary, remake};
+
+use in_flight::InFlight;
 
 use crate::normalise::compose;
 use crate::reader::{self, Part};
@@ -138,6 +140,7 @@ struct Pending {
 }
 
 /// What became of a batch.
+#[derive(Debug)]
 enum Outcome {
     Written {
         written: ChainWritten,
@@ -161,7 +164,7 @@ struct Ingest<'a> {
     pending: Pending,
     /// When the pending batch is written even if it is not full.
     due: tokio::time::Instant,
-    writes: JoinSet<Outcome>,
+    writes: InFlight,
     /// The highest slot of all lines.
     highest: Option<Slot>,
 }
@@ -235,7 +238,7 @@ impl<'a> Ingest<'a> {
             summary: IngestSummary::default(),
             pending: Pending::default(),
             due: tokio::time::Instant::now(),
-            writes: JoinSet::new(),
+            writes: InFlight::default(),
             highest: None,
         }
     }
@@ -313,24 +316,25 @@ impl<'a> Ingest<'a> {
         rejects.keep(&bad.raw).map_err(|source| IngestError::Rejects { path: path.clone(), source })
     }
 
-    /// Hands the pending batch over to a writer, as soon as one is free.
+    /// Hands the pending batch over to a writer, as soon as one is free and none is at what this batch has to come behind.
     async fn flush(&mut self) -> Result<(), IngestError> {
         if self.pending.lines == 0 {
             return Ok(());
         }
-        while self.writes.len() >= self.options.writers.max(1) {
+        while self.writes.len() >= self.options.writers.max(1) || self.writes.is_before(&self.pending.batch) {
             self.written().await?;
         }
         let pending = std::mem::take(&mut self.pending);
         let (store, cancel) = (self.store.clone(), self.cancel.clone());
-        self.writes.spawn(write(store, pending, self.options.store_patience, cancel));
+        let known = pending.batch.known_accounts();
+        self.writes.start(known, write(store, pending, self.options.store_patience, cancel));
         Ok(())
     }
 
     /// Waits for any batch that is being written.
     async fn written(&mut self) -> Result<(), IngestError> {
-        let Some(ended) = self.writes.join_next().await else { return Ok(()) };
-        match ended.map_err(|_| IngestError::Worker("a writer"))? {
+        let Some(ended) = self.writes.next().await else { return Ok(()) };
+        match ended? {
             Outcome::Written { written, lines, undecoded } => {
                 self.summary.written += written;
                 self.summary.committed += lines;
@@ -341,7 +345,7 @@ impl<'a> Ingest<'a> {
             }
             Outcome::Failed(source) => {
                 // The others end in their own way, so that what they commit is counted.
-                while let Some(ended) = self.writes.join_next().await {
+                while let Some(ended) = self.writes.next().await {
                     if let Ok(Outcome::Written { written, lines, undecoded }) = ended {
                         self.summary.written += written;
                         self.summary.committed += lines;
@@ -368,14 +372,8 @@ impl<'a> Ingest<'a> {
         if let (Some(rejects), Some(path)) = (&mut self.rejects, &self.options.rejects) {
             rejects.flush().map_err(|source| IngestError::Rejects { path: path.clone(), source })?;
         }
-        if !self.summary.failed() && self.summary.rejected == 0 && self.highest.is_some() {
-            let pending = Pending {
-                batch: ChainBatch { watermark: self.highest, ..ChainBatch::default() },
-                ..Pending::default()
-            };
-            let (store, cancel) = (self.store.clone(), self.cancel.clone());
-            self.writes.spawn(write(store, pending, self.options.store_patience, cancel));
-            self.written().await?;
+        if let Some(highest) = self.highest.filter(|_| !self.summary.failed() && self.summary.rejected == 0) {
+            self.raise_watermark(highest).await?;
         }
         if !self.summary.interrupted {
             self.tidy().await?;
@@ -386,16 +384,46 @@ impl<'a> Ingest<'a> {
 
     /// Lets the store take stock where much has changed.
     async fn tidy(&mut self) -> Result<(), IngestError> {
-        let tidy = || self.store.finish_ingest(&self.summary.written, TIDY_FROM);
-        let patience = self.options.store_patience;
-        match retry(tidy, StoreError::is_transient, patience, self.cancel.clone()).await {
-            Some(Ok(())) => Ok(()),
-            Some(Err(source)) => Err(IngestError::Store { source, summary: Box::new(self.summary.clone()) }),
-            None => {
-                self.summary.interrupted = true;
-                Ok(())
+        let (store, written) = (self.store, self.summary.written);
+        self.ask(|| store.finish_ingest(&written, TIDY_FROM)).await?;
+        Ok(())
+    }
+
+    /// Says up to where the source is in, once all is made anew that is due now, page by page: of its own and of others. Who
+    /// interrupts it leaves the rest, and the watermark, to the next ingest.
+    async fn raise_watermark(&mut self, slot: Slot) -> Result<(), IngestError> {
+        let store = self.store;
+        let Some(last) = self.ask(|| store.last_remake_due()).await? else { return Ok(()) };
+        if let Some(last) = last {
+            loop {
+                match self.ask(|| store.remake_due_up_to(last, &compose)).await? {
+                    Some(Some(more)) => self.summary.written.assets += more,
+                    Some(None) => break,
+                    None => return Ok(()),
+                }
             }
         }
+        self.ask(|| store.raise_watermark(slot)).await?;
+        Ok(())
+    }
+
+    /// Asks the store, again while it is away. None where somebody interrupted the ingest, which it then is.
+    async fn ask<T, F: Future<Output = Result<T, StoreError>>>(
+        &mut self,
+        attempt: impl FnMut() -> F,
+    ) -> Result<Option<T>, IngestError> {
+        if !*self.cancel.borrow() {
+            let patience = self.options.store_patience;
+            match retry(attempt, StoreError::is_transient, patience, self.cancel.clone()).await {
+                Some(Ok(done)) => return Ok(Some(done)),
+                Some(Err(source)) => {
+                    return Err(IngestError::Store { source, summary: Box::new(self.summary.clone()) });
+                }
+                None => {}
+            }
+        }
+        self.summary.interrupted = true;
+        Ok(None)
     }
 }
 

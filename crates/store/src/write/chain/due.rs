@@ -85,16 +85,37 @@ impl Store {
         self.persist(|| self.remake_due_once(compose)).await
     }
 
-    /// Makes anew whatever is due, also what others are at: they may end before their work does.
+    /// The last row of what is due now, for [`Store::remake_due_up_to`]; none where nothing is.
+    pub async fn last_remake_due(&self) -> Result<Option<i64>, StoreError> {
+        Ok(sqlx::query_scalar("SELECT max(remake_id) FROM remake_due").fetch_one(&self.write).await?)
+    }
+
+    /// A step towards the end of what is due up to the row `last`: a page in one transaction, or the wait for that of another,
+    /// who may end before its work does. None where nothing of it is left; what is added behind it is waited for by nobody.
+    pub async fn remake_due_up_to(
+        &self,
+        last: i64,
+        compose: Compose<'_>,
+    ) -> Result<Option<Written>, StoreError> {
+        let left = "SELECT EXISTS (SELECT FROM remake_due WHERE remake_id <= $1)";
+        if !sqlx::query_scalar(left).bind(last).fetch_one(&self.write).await? {
+            return Ok(None);
+        }
+        if let Some(written) = self.persist(|| self.remake_due_once(compose)).await? {
+            return Ok(Some(written));
+        }
+        // The lock is granted when the page of another one is over.
+        let wait = "SELECT FROM remake_due WHERE remake_id <= $1 ORDER BY remake_id LIMIT 1 FOR SHARE";
+        sqlx::query(wait).bind(last).execute(&self.write).await?;
+        Ok(Some(Written::default()))
+    }
+
+    /// Makes anew whatever is due now, also what others are at.
     pub(super) async fn remake_all_due(&self, compose: Compose<'_>) -> Result<Written, StoreError> {
         let mut written = Written::default();
-        while self.is_remake_due().await? {
-            if let Some(more) = self.persist(|| self.remake_due_once(compose)).await? {
+        if let Some(last) = self.last_remake_due().await? {
+            while let Some(more) = self.remake_due_up_to(last, compose).await? {
                 written += more;
-            } else {
-                // The lock is granted when the page of another one is over, and then all begins anew.
-                let wait = "SELECT FROM remake_due ORDER BY remake_id LIMIT 1 FOR SHARE";
-                sqlx::query(wait).execute(&self.write).await?;
             }
         }
         Ok(written)
@@ -104,6 +125,7 @@ impl Store {
         let mut transaction = self.begin().await?;
         let due = take(&mut transaction).await?;
         if due.is_empty() {
+            transaction.commit().await?;
             return Ok(None);
         }
         let sharers = sharers(&mut transaction, &due).await?;

@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use std::ops::AddAssign;
 
 use sqlx::postgres::PgConnection;
-use vitrine_model::Pubkey;
+use vitrine_model::{Pubkey, Slot};
 
 pub use gaps::GapTotals;
 pub use letters::StoredLetter;
@@ -93,7 +93,7 @@ impl Store {
     /// Writes what a batch tells, and the assets that are made of it: all of it or nothing. Those that share what it
     /// changed are left to [`Store::remake_due`]. Where another writer comes between, the batch is tried again from the start.
     ///
-    /// The watermark of a batch is written behind it, and behind all that was due to be made anew.
+    /// The watermark of a batch is written behind it, and behind all that was due to be made anew by then.
     pub async fn write_chain_batch(
         &self,
         batch: &ChainBatch,
@@ -102,15 +102,21 @@ impl Store {
         let mut written = self.persist(|| self.write_chain_once(batch, compose)).await?;
         if let Some(slot) = batch.watermark {
             written.assets += self.remake_all_due(compose).await?;
-            sqlx::query(
-                "INSERT INTO watermark (source, slot) VALUES ('ingest', $1)
-                 ON CONFLICT (source) DO UPDATE SET slot = greatest(watermark.slot, excluded.slot)",
-            )
-            .bind(slot.as_i64())
-            .execute(&self.write)
-            .await?;
+            self.raise_watermark(slot).await?;
         }
         Ok(written)
+    }
+
+    /// Says that all is in up to this slot. Whoever calls it has made anew what was due before ([`Store::remake_due_up_to`]).
+    pub async fn raise_watermark(&self, slot: Slot) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO watermark (source, slot) VALUES ('ingest', $1)
+             ON CONFLICT (source) DO UPDATE SET slot = greatest(watermark.slot, excluded.slot)",
+        )
+        .bind(slot.as_i64())
+        .execute(&self.write)
+        .await?;
+        Ok(())
     }
 
     /// Makes assets anew of what is stored: for a document that has arrived, or a decoder that reads more than before.
