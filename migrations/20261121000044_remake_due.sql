@@ -9,5 +9,5 @@ CREATE TABLE IF NOT EXISTS remake_due (
     -- The last asset of it that is made anew already, in the order of ids; empty before the first one.
     after     bytea NOT NULL DEFAULT ''
 );
--- Serves: whether an asset is due, for `vitrine verify`.
+-- Serves: whether an asset is due, for `vitrine verify`; and whether a change of an account needs a row of its own.
 CREATE INDEX IF NOT EXISTS remake_due_source ON remake_due (source);

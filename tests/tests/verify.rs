@@ -108,7 +108,7 @@ async fn check(store: &Store) -> (Report, Vec<String>) {
 }
 
 /// A statement that damages the database, a word that names the place, and the checks that have to find it.
-const DAMAGES: [(&str, &str, &[&str]); 23] = [
+const DAMAGES: [(&str, &str, &[&str]); 25] = [
     ("UPDATE asset_list SET total = total + 1 WHERE list_id = 1", "list 1:", &["total"]),
     (
         "DELETE FROM list_member WHERE (list_id, asset_id) = (SELECT list_id, asset_id FROM list_member LIMIT 1)",
@@ -151,6 +151,8 @@ const DAMAGES: [(&str, &str, &[&str]); 23] = [
     ("UPDATE tree_node SET seq = seq - 1 WHERE node_index = 2", "node 2:", &["node"]),
     ("UPDATE tree_change SET missing = 3 WHERE seq = 4", "missing 0, said 3", &["missing"]),
     ("DELETE FROM tree_node WHERE node_index = 8", "leaf 0", &["missing_node", "node"]),
+    ("UPDATE tree SET depth = depth + 1", "the newest one", &["missing_node"]),
+    ("UPDATE tree SET seq = seq - 1", "the newest one", &["missing_node"]),
     (
         "UPDATE tree_change SET event = replace(event, 'A leaf', 'Another') WHERE seq = 2",
         "version",
@@ -183,7 +185,7 @@ async fn every_damage_is_found_and_named() {
         // The checks have a snapshot of their own, so the damage is committed, and undone from copies.
         let copies = "CREATE TEMP TABLE copy_asset AS TABLE asset; CREATE TEMP TABLE copy_list AS TABLE asset_list;
              CREATE TEMP TABLE copy_member AS TABLE list_member; CREATE TEMP TABLE copy_counter AS TABLE counter;
-             CREATE TEMP TABLE copy_node AS TABLE tree_node;
+             CREATE TEMP TABLE copy_tree AS TABLE tree; CREATE TEMP TABLE copy_node AS TABLE tree_node;
              CREATE TEMP TABLE copy_change AS TABLE tree_change; CREATE TEMP TABLE copy_chain AS TABLE chain_asset;";
         sqlx::raw_sql(copies).execute(&mut connection).await.unwrap();
         let query = sqlx::query(statement);
@@ -193,12 +195,13 @@ async fn every_damage_is_found_and_named() {
         let found: BTreeSet<&str> = report.found.keys().map(|check| check.name()).collect();
         assert_eq!(found, checks.iter().copied().collect(), "{statement}: {lines:#?}");
         assert!(lines.iter().any(|line| line.contains(place)), "{statement}: {lines:#?}");
-        let undo = "TRUNCATE asset, list_member, counter, tree_node, tree_change, chain_asset;
+        let undo = "TRUNCATE asset, list_member, counter, tree, tree_node, tree_change, chain_asset;
              INSERT INTO asset TABLE copy_asset; INSERT INTO list_member TABLE copy_member;
-             INSERT INTO counter TABLE copy_counter; INSERT INTO tree_node TABLE copy_node;
+             INSERT INTO counter TABLE copy_counter; INSERT INTO tree TABLE copy_tree;
+             INSERT INTO tree_node TABLE copy_node;
              INSERT INTO tree_change TABLE copy_change; INSERT INTO chain_asset TABLE copy_chain;
              UPDATE asset_list SET total = copy_list.total FROM copy_list WHERE copy_list.list_id = asset_list.list_id;
-             DROP TABLE copy_asset, copy_list, copy_member, copy_counter, copy_node, copy_change, copy_chain;";
+             DROP TABLE copy_asset, copy_list, copy_member, copy_counter, copy_tree, copy_node, copy_change, copy_chain;";
         sqlx::raw_sql(undo).execute(&mut connection).await.unwrap();
     }
     assert_eq!(check(&store).await.1, Vec::<String>::new());
@@ -338,7 +341,7 @@ async fn a_page_reads_no_more_than_itself() {
         ("verify_chain_assets", "''::bytea, 50".to_owned(), 50),
         ("verify_trees", "''::bytea, 50".to_owned(), 50),
         ("verify_gaps", format!("{tree}, 50"), 7),
-        ("verify_nodes", format!("{tree}, 0, 8, 2"), 2),
+        ("verify_nodes", format!("{tree}, 0, 8, 2, 3::smallint"), 2),
     ] {
         let (_, sql) = verify_statements().into_iter().find(|(of, _)| of == name).unwrap();
         let plan = explain(&mut connection, sql, &arguments).await;

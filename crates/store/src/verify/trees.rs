@@ -29,10 +29,10 @@ pub(super) const NODES: &str = "SELECT node.node_index, node.slot, node.seq, nod
        below_left.slot, below_left.seq, below_left.hash, below_right.slot, below_right.seq, below_right.hash
 FROM (SELECT node_index, slot, seq, hash FROM tree_node WHERE tree = $1 AND depth = $5 AND node_index > $2 AND node_index < $3
       ORDER BY node_index LIMIT $4) AS node
-     LEFT JOIN tree_node AS below_left
-     ON below_left.tree = $1 AND below_left.depth = $5 AND below_left.node_index = 2 * node.node_index
-     LEFT JOIN tree_node AS below_right
-     ON below_right.tree = $1 AND below_right.depth = $5 AND below_right.node_index = 2 * node.node_index + 1
+     LEFT JOIN LATERAL (SELECT slot, seq, hash FROM tree_node
+                        WHERE tree = $1 AND depth = $5 AND node_index = 2 * node.node_index LIMIT 1) AS below_left ON true
+     LEFT JOIN LATERAL (SELECT slot, seq, hash FROM tree_node
+                        WHERE tree = $1 AND depth = $5 AND node_index = 2 * node.node_index + 1 LIMIT 1) AS below_right ON true
 ORDER BY node.node_index";
 
 /// A tree.
