@@ -237,7 +237,7 @@ async fn an_account_that_another_program_took_over_ends_whoever_is_first() {
     taken["account"]["slot"] = 8.into();
     assert_eq!(text["account"]["owner"], SPL_TOKEN);
     let lines = [mint(nft, 6), text, taken, mint(other, 8)];
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let text: String = lines.iter().flat_map(|line| [line.to_string(), "\n".to_owned()]).collect();
     let file = world.file("taken.ndjson", text);
     let child = world.command(&[file.to_str().unwrap()]).env("VITRINE_INGEST_BATCH_LINES", "2").piped();
     world.until(LOCKED, 1).await;

@@ -66,7 +66,7 @@ pub(crate) async fn at_random(database: &Database, seed: u64, history: &[Told]) 
         let done = match fault {
             Fault::None => is_done(perform(&store, &work).await)?,
             Fault::Crash { steps } => {
-                let done = steps_of(steps, perform(&store, &work)).await;
+                let done = Box::pin(steps_of(steps, perform(&store, &work))).await;
                 done.map_or(Ok(false), is_done)?
             }
             Fault::Cut => {

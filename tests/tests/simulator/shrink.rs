@@ -41,7 +41,7 @@ async fn fails(seed: u64, told: &[Told]) -> Option<String> {
     let store = clean.store();
     in_order(&store, told).await;
     store.close().await;
-    if let Err(error) = at_random(&crashed, seed, told).await {
+    if let Err(error) = Box::pin(at_random(&crashed, seed, told)).await {
         return Some(error);
     }
     if let Err(difference) = compare(&clean, &crashed).await {
