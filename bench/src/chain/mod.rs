@@ -149,23 +149,24 @@ impl World {
             assets += shared.iter().filter(|account| account.owner != metadata_program()).count() as u64;
             assets += u64::from(Self::kind(thing) != Kind::Holding);
             out.accounts(&shared)?;
-            self.tell(thing, Age::New, &mut groves, &mut out)?;
+            self.tell(thing, thing, Age::New, &mut groves, &mut out)?;
         }
         let new_lines = out.lines;
         let mut out = Lines { out: changed, lines: 0 };
         for turn in 0..self.things {
             let thing = u128::from(turn) * u128::from(SPREAD) % u128::from(self.things);
-            self.tell(u64::try_from(thing)?, Age::Changed, &mut groves, &mut out)?;
+            self.tell(u64::try_from(thing)?, turn, Age::Changed, &mut groves, &mut out)?;
         }
         let roots = groves.iter().map(|grove| Some((grove.tree, grove.root()?)));
         let roots = roots.collect::<Option<_>>().context("a tree without a root")?;
         Ok(Written { new_lines, changed_lines: out.lines, assets, roots })
     }
 
-    /// The lines about one thing.
+    /// The lines about one thing. A tree counts its changes in the order of their slots: that of a leaf is its turn's.
     fn tell<W: Write>(
         self,
         thing: u64,
+        turn: u64,
         age: Age,
         groves: &mut Vec<Grove>,
         out: &mut Lines<'_, W>,
@@ -173,7 +174,7 @@ impl World {
         if Self::kind(thing) != Kind::Leaf {
             return out.accounts(&self.accounts(thing, age)?);
         }
-        let slot = self.slot(thing, age);
+        let slot = self.slot(turn, age);
         let (tree, leaf) = leaf(thing, age)?;
         let known = groves.iter().position(|grove| grove.tree == tree);
         let at = known.unwrap_or(groves.len());
@@ -188,9 +189,9 @@ impl World {
         out.line(&transaction)
     }
 
-    fn slot(self, thing: u64, age: Age) -> u64 {
+    fn slot(self, turn: u64, age: Age) -> u64 {
         let later = if age == Age::New { 0 } else { self.things / PER_SLOT + 1 };
-        FIRST_SLOT + later + thing / PER_SLOT
+        FIRST_SLOT + later + turn / PER_SLOT
     }
 
     /// What things have in common, told before the first that has it.
