@@ -133,12 +133,11 @@ impl Pages {
             return;
         }
         let (times, wanted) = match pages.peek(&name) {
-            None => (1, READS_MIN),
             Some(Known::Kept(page)) if page.versions == versions => return,
             Some(Known::Kept(page)) if page.uses.load(Ordering::Relaxed) <= USES_MIN => {
                 (1, (page.reads * 2).min(READS_MAX))
             }
-            Some(Known::Kept(_)) => (1, READS_MIN),
+            None | Some(Known::Kept(_)) => (1, READS_MIN),
             Some(Known::Seen { versions: before, times, wanted }) if before == versions => {
                 (times + 1, wanted)
             }

@@ -96,20 +96,19 @@ impl Store {
             // Options splice into plain bytes.
             let encoding = if as_rendered { plan.encoding } else { Encoding::Identity };
             let name = PageName::of(plan);
-            let filled = match self.remembered(connection, plan, &name, encoding).await? {
-                Some((head, members)) => members::fill(connection, &self.bodies, plan.max_bytes, members)
-                    .await?
-                    .map(|members| (head, members)),
-                None => {
-                    let read = members::by_keys(connection, &self.bodies, plan, seek, encoding).await?;
-                    // From a place that does not hold any more nothing was read.
-                    if let Some((head, members)) = &read
-                        && seek.outdated(head).is_none()
-                    {
-                        self.pages.note(name, head.changed, || members.keys());
-                    }
-                    read
+            let remembered = self.remembered(connection, plan, &name, encoding).await?;
+            let filled = if let Some((head, members)) = remembered {
+                let filled = members::fill(connection, &self.bodies, plan.max_bytes, members).await?;
+                filled.map(|members| (head, members))
+            } else {
+                let read = members::by_keys(connection, &self.bodies, plan, seek, encoding).await?;
+                // From a place that does not hold any more nothing was read.
+                if let Some((head, members)) = &read
+                    && seek.outdated(head).is_none()
+                {
+                    self.pages.note(name, head.changed, || members.keys());
                 }
+                read
             };
             if let Some(read) = filled {
                 return Ok(read);
