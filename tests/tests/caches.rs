@@ -366,8 +366,8 @@ fn page_of_collection(chance: &mut StdRng) -> ListPlan {
 }
 
 /// Reads a page twice and holds one against the other.
-async fn same_page(plain: &Store, kept: &Store, plan: &ListPlan) {
-    let (one, other) = (plain.list(plan).await.unwrap(), kept.list(plan).await.unwrap());
+async fn same_page(store: &Store, kept: &Store, plan: &ListPlan) {
+    let (one, other) = (store.list(plan).await.unwrap(), kept.list(plan).await.unwrap());
     assert_eq!(one.last_indexed_slot, other.last_indexed_slot, "{plan:?}");
     assert_eq!(shown(&one), shown(&other), "{plan:?}");
 }
