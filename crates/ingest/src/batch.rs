@@ -80,9 +80,9 @@ impl Batch {
     }
 }
 
-/// Bytes of an asset's body and what is spliced into it.
+/// Bytes of an asset's packed body and what is spliced into it.
 fn weight(change: &AssetChange) -> usize {
-    change.rendered.body.len() + change.rendered.splices.len()
+    change.rendered.body.as_bytes().len() + change.rendered.splices.len()
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod reads;
 mod search;
 mod settings;
 mod status;
+mod stored_body;
 mod verify;
 mod write;
 
