@@ -42,6 +42,7 @@ impl Checks<'_> {
         self.range("database.read_statement_timeout_ms", database.read_statement_timeout_ms, 1..=DAY_MS);
         self.range("database.write_statement_timeout_ms", database.write_statement_timeout_ms, 1..=DAY_MS);
         self.range("cache.body_bytes_max", cache.body_bytes_max, 0..=1_024 * GIB);
+        self.range("cache.page_bytes_max", cache.page_bytes_max, 0..=1_024 * GIB);
         self.range("cache.places_max", cache.places_max as u64, 0..=1_000_000_000);
         self.range("server.connections_max", server.connections_max as u64, 1..=1_000_000);
         self.range("server.header_timeout_ms", server.header_timeout_ms, 1..=DAY_MS);
