@@ -175,7 +175,7 @@ impl Default for ImportOptions {
             strict: false,
             rejects: None,
             batch: BatchLimits { assets: 5_000, bytes: 16 * 1024 * 1024 },
-            batch_wait: Duration::from_millis(50),
+            batch_wait: Duration::from_millis(200),
             writers: 2,
             max_record_bytes: 16 * 1024 * 1024,
             store_patience: Duration::from_mins(1),
@@ -296,7 +296,8 @@ impl Import<'_> {
     async fn pass(&mut self, pass: Pass, source: Arc<Source>, input: &Input) -> Result<Ended, ImportError> {
         // A file ends soon enough.
         let live = !source.rewindable();
-        let parts = reader::start(source, Records::open, Records::waits, parse, self.options.max_record_bytes);
+        let parts =
+            reader::start(source, Records::open, Records::waits, parse, self.options.max_record_bytes);
         let mut parts = match parts {
             Ok(parts) => parts,
             Err(error) => return Ok(Ended::Failed(error)),
