@@ -14,6 +14,7 @@ use vitrine_store::MIGRATOR;
 
 use crate::bench::Bench;
 use crate::data::{Data, GENERATION};
+use crate::plain_bodies;
 use crate::postgres::Database;
 use crate::usage;
 
@@ -58,6 +59,9 @@ pub(crate) async fn load(bench: &Bench, data: Data) -> Result<(Database, Importe
         && bench.postgres.exists(&database).await?
     {
         bench.say(&format!("{assets} assets are there from an earlier run"));
+        if plain_bodies::make(&database).await? {
+            database.settle().await?;
+        }
         return Ok((database, found.imported));
     }
     if marker.exists() {
@@ -66,8 +70,8 @@ pub(crate) async fn load(bench: &Bench, data: Data) -> Result<(Database, Importe
     let database = bench.postgres.create(&name, None).await?;
     let imported = import_new(bench, data, &database).await?;
     bench.say(&format!("{assets} assets imported in {:.1} s", imported.seconds));
+    plain_bodies::make(&database).await?;
     database.settle().await?;
-    database.let_bytes_be_text().await?;
     let written = Marker { generation: GENERATION, assets, schema: schema(), imported };
     fs::write(&marker, serde_json::to_string(&written)?)?;
     Ok((database, imported))

@@ -17,6 +17,7 @@ mod loading;
 mod machine;
 mod null_server;
 mod options;
+mod plain_bodies;
 mod postgres;
 mod report;
 mod results;

@@ -15,6 +15,7 @@ use vitrine_store::READ_SESSION;
 
 use crate::data::{Kind, key};
 use crate::lists::Sort;
+use crate::plain_bodies::PLAIN_BODIES;
 
 /// The load client of the lane.
 const PGBENCH: &str = "pgbench";
@@ -205,21 +206,6 @@ impl Database {
         Ok(connection)
     }
 
-    /// Postgres prints bytes in hex, twice their length. So that its lane sends just the bytes that the server
-    /// sends, they are called text, at no cost.
-    pub(crate) async fn let_bytes_be_text(&self) -> Result<()> {
-        let mut connection = self.connect().await?;
-        let there: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT FROM pg_cast WHERE castsource = 'bytea'::regtype AND casttarget = 'text'::regtype)",
-        )
-        .fetch_one(&mut connection)
-        .await?;
-        if !there {
-            sqlx::raw_sql("CREATE CAST (bytea AS text) WITHOUT FUNCTION").execute(&mut connection).await?;
-        }
-        Ok(())
-    }
-
     /// Leaves nothing for later: what a scan would set is set, what is dirty is written.
     pub(crate) async fn settle(&self) -> Result<()> {
         let mut connection = self.connect().await?;
@@ -261,7 +247,7 @@ impl Database {
         for row in rows {
             let _ = writeln!(plan, "{}", row.try_get::<&str, _>(0)?);
         }
-        let bodies = !statement.contains("::text") || plan.contains("Nested Loop");
+        let bodies = !statement.contains(PLAIN_BODIES) || plan.contains("Nested Loop");
         let good = plan.contains("Index Only Scan")
             && bodies
             && !plan.contains("Sort")
@@ -284,8 +270,8 @@ impl Database {
 pub(crate) fn page_statement(list_id: i64, sort: Sort, limit: usize) -> String {
     let order = order(sort);
     format!(
-        "SELECT asset.body::text FROM (SELECT asset_id FROM list_member WHERE list_id = {list_id} ORDER BY {order} \
-         LIMIT {limit}) AS page JOIN asset ON asset.asset_id = page.asset_id"
+        "SELECT plain.body FROM (SELECT asset_id FROM list_member WHERE list_id = {list_id} ORDER BY {order} \
+         LIMIT {limit}) AS page JOIN {PLAIN_BODIES} AS plain ON plain.asset_id = page.asset_id"
     )
 }
 

@@ -12,6 +12,7 @@ use crate::bench::Bench;
 use crate::data::Data;
 use crate::http::{Connection, post};
 use crate::load::{Answer, Call};
+use crate::plain_bodies::PLAIN_BODIES;
 use crate::results::Sample;
 use crate::rounds::{line, spec};
 use crate::scenario::Lane;
@@ -145,7 +146,8 @@ fn statement(data: Data, indexes: &[u64]) -> String {
         ids.push('"');
     }
     format!(
-        "SELECT asset.body::text FROM unnest('{{{ids}}}'::bytea[]) AS wanted (id) JOIN asset ON asset_id = wanted.id"
+        "SELECT plain.body FROM unnest('{{{ids}}}'::bytea[]) AS wanted (id) JOIN {PLAIN_BODIES} AS plain \
+         ON asset_id = wanted.id"
     )
 }
 

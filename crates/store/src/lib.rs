@@ -18,6 +18,7 @@ mod reads;
 mod search;
 mod settings;
 mod status;
+mod stored_body;
 mod verify;
 mod write;
 

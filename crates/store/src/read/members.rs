@@ -6,19 +6,18 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
-use sqlx::{Postgres, Row, ValueRef};
+use sqlx::{Decode, Postgres, Row, ValueRef};
 use vitrine_encoding::{Block, Encoding};
 use vitrine_model::{Json, Pubkey, Slot};
 
 use super::body::{self, Items};
 use super::list_sql::{Columns, Shape, head_sql};
+use super::turns::{ENCODED_IN_A_ROW, Turns, UNPACKED_IN_A_ROW};
 use crate::cache::{Body, BodyCache, BodyKey, Member};
 use crate::pages::{ListVersions, PageKeys};
 use crate::plan::{ListPlan, Position, Start};
+use crate::stored_body::StoredBody;
 use crate::{Sort, StoreError};
-
-/// How many bytes of bodies are encoded in a row before others get a turn: about a millisecond's work.
-const ENCODED_IN_A_ROW: usize = 1 << 16;
 
 /// Bodies by primary key. `$1` the ids.
 pub(super) const BODIES: &str = "SELECT asset_id, version, body, splices FROM asset WHERE asset_id = ANY($1)";
@@ -76,15 +75,20 @@ pub(super) async fn items(
     seek: &Seek,
 ) -> Result<(Head, Items, Option<Position>), StoreError> {
     let (mut head, mut items, mut last) = (Head::default(), Items::new(plan.max_bytes), None);
+    let mut turns = Turns::of(UNPACKED_IN_A_ROW);
     let mut rows = query(plan, seek, Columns::Bodies).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        // Values as they came: the checks of types that go with `try_get` cost as much as the copy.
-        if row.try_get_raw(3)?.is_null() {
+        // Values as they came: the checks of types that go with `try_get` cost as much as a copy.
+        let (asset_id, body) = (row.try_get_raw(3)?, row.try_get_raw(6)?);
+        if asset_id.is_null() {
             head = head_of(&row)?;
             continue;
         }
-        items.copy(row.try_get_raw(6)?.as_bytes().map_err(sqlx::Error::Decode)?)?;
+        let id = pubkey(asset_id.as_bytes().map_err(sqlx::Error::Decode)?)?;
+        let body = StoredBody::decode(body).map_err(sqlx::Error::Decode)?;
+        let length = items.unpack(id, &body)?;
         last = Some(row);
+        turns.after(length).await;
     }
     let last = match last {
         Some(row) => Some(Position { slot: position(&row)?, id: pubkey(row.try_get(3)?)? }),
@@ -100,17 +104,20 @@ pub(super) async fn by_rows(
     seek: &Seek,
 ) -> Result<(Head, Members), StoreError> {
     let (mut head, mut members, mut bytes) = (Head::default(), Members::default(), 0);
+    let mut turns = Turns::of(UNPACKED_IN_A_ROW);
     let mut rows = query(plan, seek, Columns::Splices).fetch(connection);
     while let Some(row) = rows.try_next().await? {
         let Some(asset_id) = row.try_get::<Option<&[u8]>, _>(3)? else {
             head = head_of(&row)?;
             continue;
         };
-        let body: &[u8] = row.try_get(6)?;
-        bytes += body.len();
+        let (id, body): (_, StoredBody<'_>) = (pubkey(asset_id)?, row.try_get(6)?);
+        let length = body.plain_len(id)?;
+        bytes += length;
         within(bytes, plan.max_bytes)?;
-        members.push(pubkey(asset_id)?, row.try_get(5)?, Body::plain(body, row.try_get(7)?));
+        members.push(id, row.try_get(5)?, Body::plain(id, &body, row.try_get(7)?)?);
         members.last_slot = position(&row)?;
+        turns.after(length).await;
     }
     Ok((head, members))
 }
@@ -254,19 +261,14 @@ impl Members {
 
     /// Makes and keeps the encoded bodies that are missing. This takes time and no database.
     pub(super) async fn encode(&mut self, cache: &BodyCache) {
-        let mut encoded = 0_usize;
+        let mut turns = Turns::of(ENCODED_IN_A_ROW);
         for (place, key) in self.keys.iter().enumerate() {
             let (None, Some(Some(plain))) = (&self.bodies[place], self.plain.get(place)) else { continue };
             let behind = key.behind.and_then(|_| self.plain[place - 1].as_ref());
             let body = plain.encoded(key.encoding, behind);
             cache.keep(*key, &body);
             self.bodies[place] = Some(body);
-            encoded += plain.block.plain_len();
-            if encoded >= ENCODED_IN_A_ROW {
-                encoded = 0;
-                // Others have their turn.
-                tokio::task::yield_now().await;
-            }
+            turns.after(plain.block.plain_len()).await;
         }
     }
 }
@@ -282,23 +284,25 @@ async fn read_plain(
     if wanted.is_empty() {
         return Ok(true);
     }
-    let mut left = wanted.len();
+    let (mut left, mut turns) = (wanted.len(), Turns::of(UNPACKED_IN_A_ROW));
     let places: HashMap<Pubkey, usize> =
         wanted.into_iter().map(|place| (members.keys[place].member.id, place)).collect();
     let mut bytes: usize = members.bodies.iter().flatten().map(|body| body.block.plain_len()).sum();
     let mut rows = bodies_of(places.keys().copied()).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        let place = places[&pubkey(row.try_get(0)?)?];
+        let id = pubkey(row.try_get(0)?)?;
+        let place = places[&id];
         let key = members.keys[place];
         if row.try_get::<i64, _>(1)? != key.member.version {
             return Ok(false);
         }
-        let body: &[u8] = row.try_get(2)?;
+        let body: StoredBody<'_> = row.try_get(2)?;
+        let length = body.plain_len(id)?;
         if members.bodies[place].is_none() {
-            bytes += body.len();
+            bytes += length;
             within(bytes, max_bytes)?;
         }
-        let body = Body::plain(body, row.try_get(3)?);
+        let body = Body::plain(id, &body, row.try_get(3)?)?;
         if key.encoding == Encoding::Identity {
             cache.keep(key, &body);
             members.bodies[place] = Some(body);
@@ -306,6 +310,7 @@ async fn read_plain(
             members.plain[place] = Some(body);
         }
         left -= 1;
+        turns.after(length).await;
     }
     Ok(left == 0)
 }
@@ -320,14 +325,18 @@ pub(super) async fn metadata(
     if ids.is_empty() {
         return Ok(metadata);
     }
+    let (mut plain, mut turns) = (Vec::new(), Turns::of(UNPACKED_IN_A_ROW));
     let mut rows = bodies_of(ids.into_iter()).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        let id = pubkey(row.try_get(0)?)?;
-        let shown = vitrine_model::collection_metadata(row.try_get(2)?).map_err(|error| {
+        let (id, body): (_, StoredBody<'_>) = (pubkey(row.try_get(0)?)?, row.try_get(2)?);
+        plain.clear();
+        body.append_to(id, &mut plain)?;
+        let shown = vitrine_model::collection_metadata(&plain).map_err(|error| {
             let (table, column, key) = ("asset", "body", id.to_string());
             StoreError::Inconsistent { table, column, key, reason: error.to_string() }
         })?;
         metadata.insert(id, shown);
+        turns.after(plain.len()).await;
     }
     Ok(metadata)
 }
