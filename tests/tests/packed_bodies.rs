@@ -138,7 +138,7 @@ async fn plain_bodies_of_before_are_answered_and_become_packed_as_assets_change(
     assets::write(&writer, &specs).await;
     assert_eq!(stored(&mut connection).await, (plain, plain_bytes));
     let changed: Vec<AssetSpec> =
-        (0..20).map(|number| AssetSpec { owner: Some(pubkey(3)), ..spec(number, 6) }).collect();
+        (0..20).map(|number| AssetSpec { owner: Some(pubkey(999)), ..spec(number, 6) }).collect();
     assets::write(&writer, &changed).await;
     assert_eq!(stored(&mut connection).await.0, plain - 19);
     let after = answers(&fresh).await.unwrap();
@@ -153,7 +153,7 @@ async fn plain_bodies_of_before_are_answered_and_become_packed_as_assets_change(
 
 /// What is done to a packed body, and what is said of it.
 const DAMAGES: [(&str, &str); 6] = [
-    ("substring(body FOR 60)", "damaged"),
+    ("substring(body FOR 60)", "unpack"),
     ("set_byte(body, 0, 9)", "no stored body begins with the byte 9"),
     ("set_byte(body, 4, 255)", "does not unpack"),
     ("set_byte(body, 1, get_byte(body, 1) # 1)", "body"),
@@ -193,7 +193,7 @@ async fn a_damaged_body_is_told_by_its_place_and_mended_by_the_next_change() {
             "{damage}: {line}"
         );
 
-        assets::write(&writer, &[AssetSpec { owner: Some(pubkey(slot)), ..spec(11, slot) }]).await;
+        assets::write(&writer, &[AssetSpec { owner: Some(pubkey(1_000 + slot)), ..spec(11, slot) }]).await;
         assert_eq!(found(&writer).await, Vec::<String>::new(), "{damage}");
         answers(&writer).await.unwrap();
     }
