@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::door::Dialect;
 use crate::tiers::Category;
 
-/// The target of its lines.
+/// The target of the access log's lines, one a call.
 pub const ACCESS_LOG: &str = "vitrine::access";
 
 /// A call that has been answered.

@@ -17,7 +17,7 @@ const GATHERING: Duration = Duration::from_millis(5);
 /// Bytes that may wait for a slow reader: half a minute of a thousand calls a second.
 const WAITING_BYTES_MAX: usize = 8 << 20;
 
-/// Where the log goes. Clones share it.
+/// Where the log goes.
 #[derive(Debug)]
 pub(crate) struct Outlet<W>(Arc<Shared<W>>);
 
