@@ -40,6 +40,47 @@ impl fmt::Display for Spread {
     }
 }
 
+/// The median of ratios that were taken pair by pair, with the quarters below and above it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Quartiles {
+    /// The middle one, as in [`Spread`].
+    pub(crate) median: f64,
+    /// A quarter of the values lies below this one.
+    pub(crate) low: f64,
+    /// A quarter of the values lies above this one.
+    pub(crate) high: f64,
+}
+
+impl Quartiles {
+    /// Of the finite ones of these values; of none there are none.
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let mut values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
+        values.sort_unstable_by(f64::total_cmp);
+        let median = Spread::of(values.iter().copied())?.median;
+        // The values nearest to a quarter and to three quarters of the way; both are there.
+        let last = values.len() - 1;
+        let [low, high] = [last, 3 * last].map(|quarters| values[(quarters + 2) / 4]);
+        Some(Self { median, low, high })
+    }
+
+    /// A number that was found once.
+    pub(crate) fn exactly(value: f64) -> Self {
+        Self { median: value, low: value, high: value }
+    }
+
+    /// Whether a bound lies where half of the values lie: then its being kept or not is chance.
+    pub(crate) fn surround(&self, bound: f64) -> bool {
+        self.low < bound && bound < self.high
+    }
+}
+
+impl fmt::Display for Quartiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { median, low, high } = *self;
+        Spread { median, min: low, max: high }.fmt(f)
+    }
+}
+
 /// A number with three significant digits, and whole from 100 on.
 pub(crate) fn figure(value: f64) -> String {
     match value.abs() {
@@ -68,6 +109,8 @@ pub(crate) fn millis(duration: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     #[test]
@@ -76,6 +119,16 @@ mod tests {
         assert_eq!(Spread::of([3.0]), Some(Spread { median: 3.0, min: 3.0, max: 3.0 }));
         assert_eq!(Spread::of([5.0, 1.0, 2.0]), Some(Spread { median: 2.0, min: 1.0, max: 5.0 }));
         assert_eq!(Spread::of([4.0, 1.0, 2.0, 9.0]), Some(Spread { median: 3.0, min: 1.0, max: 9.0 }));
+    }
+
+    #[test]
+    fn quartiles_have_a_half_between_them() {
+        assert_eq!(Quartiles::of([f64::NAN, f64::INFINITY]), None);
+        assert_eq!(Quartiles::of([2.0]), Some(Quartiles::exactly(2.0)));
+        let found = Quartiles::of([9.0, 1.0, 5.0, 2.0, f64::NAN, 4.0]).unwrap();
+        assert_eq!(found, Quartiles { median: 4.0, low: 2.0, high: 5.0 });
+        assert_eq!(found.to_string(), "4.00 (2.00 to 5.00)");
+        assert!(found.surround(4.9) && !found.surround(5.0) && !found.surround(1.0));
     }
 
     #[test]
