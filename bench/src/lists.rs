@@ -28,13 +28,8 @@ pub(crate) struct List {
 }
 
 impl List {
-    /// The lists with these numbers, in their order: one pass over all assets.
-    pub(crate) fn collect(data: Data, wanted: &[(Kind, u64)]) -> Vec<Self> {
-        Self::collect_first(data, wanted, usize::MAX)
-    }
-
-    /// The same with no more than the first members of each: of a large list only these are held in memory.
-    pub(crate) fn collect_first(data: Data, wanted: &[(Kind, u64)], keep: usize) -> Vec<Self> {
+    /// The lists with these numbers, in their order, each with no more than its first members: one pass over all assets.
+    pub(crate) fn collect(data: Data, wanted: &[(Kind, u64)], keep: usize) -> Vec<Self> {
         let mut lists: Vec<Self> = wanted
             .iter()
             .map(|&(kind, number)| Self { kind, number, members: Vec::new(), length: 0 })
@@ -116,7 +111,7 @@ mod tests {
     fn pages_are_those_of_brute_force() {
         let data = Data::new(3_000);
         for (kind, number) in [(Kind::Group, 1), (Kind::Authority, 3), (Kind::Authority, 14)] {
-            let list = List::collect(data, &[(Kind::Group, 0), (kind, number)]).swap_remove(1);
+            let list = List::collect(data, &[(Kind::Group, 0), (kind, number)], usize::MAX).swap_remove(1);
             let all: Vec<Member> = (0..data.assets())
                 .filter(|&index| data.list_of(kind, index) == number)
                 .map(|index| data.member(index))
@@ -138,9 +133,9 @@ mod tests {
     fn the_first_members_are_those_of_the_whole_list() {
         let data = Data::new(3_000);
         let wanted = [(Kind::Group, 0), (Kind::Authority, 14)];
-        let all = List::collect(data, &wanted);
+        let all = List::collect(data, &wanted, usize::MAX);
         for keep in [1, 7, 1_000] {
-            for (list, first) in all.iter().zip(List::collect_first(data, &wanted, keep)) {
+            for (list, first) in all.iter().zip(List::collect(data, &wanted, keep)) {
                 let whole = list.ordered(Sort::Id, false);
                 assert_eq!(first.ordered(Sort::Id, false), whole[..keep.min(whole.len())]);
                 assert_eq!((first.len(), list.len()), (whole.len(), whole.len()));
@@ -151,7 +146,7 @@ mod tests {
     #[test]
     fn slots_have_ties_that_ids_break() {
         let data = Data::new(3_000);
-        let list = List::collect(data, &[(Kind::Group, 0)]).swap_remove(0);
+        let list = List::collect(data, &[(Kind::Group, 0)], usize::MAX).swap_remove(0);
         let ordered = list.ordered(Sort::Created, false);
         let ties = ordered.windows(2).filter(|pair| pair[0].created == pair[1].created).count();
         assert!(ties > 100, "{ties}");

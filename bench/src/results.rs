@@ -262,7 +262,7 @@ mod tests {
         }
         let rate = |sample: &Sample| sample.rate;
         let ratio = results.ratio(a, b, rate).unwrap();
-        assert_eq!((ratio.median, ratio.low, ratio.high), (2.0, 2.0, 3.0));
+        assert_eq!((ratio.median, ratio.low, ratio.high), (2.0, 2.0, 2.5));
         let more = results.paired(a, b, |one, other| rate(one) - rate(other));
         assert_eq!(more.map(|more| more.median), Some(6.0));
         assert_eq!(results.ratio(a, ("b", Lane::Postgres), rate), None);

@@ -68,7 +68,7 @@ impl Site {
         let path = format!("/?api-key={}", bench.launcher.create_key(&database).await?);
         let list_ids = database.list_ids(lists).await?;
         let wanted = lists.to_vec();
-        let collected = tokio::task::spawn_blocking(move || List::collect_first(data, &wanted, keep)).await?;
+        let collected = tokio::task::spawn_blocking(move || List::collect(data, &wanted, keep)).await?;
         let lists = collected.into_iter().map(|list| ((list.kind, list.number), list)).collect();
         let cached = bench.launcher.serve(&database, Caches::On).await?;
         let plain = bench.launcher.serve(&database, Caches::Off).await?;

@@ -57,15 +57,13 @@ impl Quartiles {
         let mut values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
         values.sort_unstable_by(f64::total_cmp);
         let median = Spread::of(values.iter().copied())?.median;
-        // The values nearest to a quarter and to three quarters of the way; both are there.
+        // A quarter of the way from the first to the last, and three: between two values where it lies between them.
         let last = values.len() - 1;
-        let [low, high] = [last, 3 * last].map(|quarters| values[(quarters + 2) / 4]);
+        let [low, high] = [last, 3 * last].map(|quarters| {
+            let (below, above) = (values[quarters / 4], values[quarters.div_ceil(4)]);
+            below + (above - below) * float_len(quarters % 4) / 4.0
+        });
         Some(Self { median, low, high })
-    }
-
-    /// A number that was found once.
-    pub(crate) fn exactly(value: f64) -> Self {
-        Self { median: value, low: value, high: value }
     }
 
     /// Whether a bound lies where half of the values lie: then its being kept or not is chance.
@@ -124,10 +122,12 @@ mod tests {
     #[test]
     fn quartiles_have_a_half_between_them() {
         assert_eq!(Quartiles::of([f64::NAN, f64::INFINITY]), None);
-        assert_eq!(Quartiles::of([2.0]), Some(Quartiles::exactly(2.0)));
+        assert_eq!(Quartiles::of([2.0]), Some(Quartiles { median: 2.0, low: 2.0, high: 2.0 }));
         let found = Quartiles::of([9.0, 1.0, 5.0, 2.0, f64::NAN, 4.0]).unwrap();
         assert_eq!(found, Quartiles { median: 4.0, low: 2.0, high: 5.0 });
         assert_eq!(found.to_string(), "4.00 (2.00 to 5.00)");
+        let between = Quartiles::of([3.0, 1.0]);
+        assert_eq!(between, Some(Quartiles { median: 2.0, low: 1.5, high: 2.5 }));
         assert!(found.surround(4.9) && !found.surround(5.0) && !found.surround(1.0));
     }
 
