@@ -18,7 +18,7 @@ pub(crate) struct Goal {
     pub(crate) others: String,
     /// Whether it is reached; `None` where it was not measured.
     pub(crate) met: Option<bool>,
-    /// Whether it lies between the quartiles of what was found.
+    /// Whether another run might well judge otherwise.
     pub(crate) is_noise: bool,
 }
 
@@ -46,10 +46,11 @@ const P50: Reading = ("p50", Sample::p50);
 const COST_READINGS: [Reading; 3] = [P50, ("mean", MEAN), ("CPU", CPU)];
 
 /// For the report.
-pub(crate) const HOW_COSTS_ARE_READ: &str = "What is compared takes turns in slices of 50 to 200 ms, in changing order, on \
-    connections that stay open. A ratio is of two slices of one turn; the median of all turns counts, and of several pages \
-    the worst. In brackets are the quartiles of these ratios: where the goal lies between them, the verdict says that it is \
-    within noise. p99 is of all calls of a round, and its ratio is of rounds.\n\n\
+pub(crate) const HOW_COSTS_ARE_READ: &str = "What is compared takes turns in slices of 50 to 200 ms, in changing order, \
+    on connections that stay open. A ratio is of two slices of one turn; the median of all turns counts, and of several \
+    pages the worst. In brackets are the quartiles of these ratios. Where another run of as many turns might well have its \
+    median on the other side of the goal (95 %, by ranks), the verdict says that it is within noise. p99 is of all calls of \
+    a round, and its ratio is of rounds.\n\n\
     What a page costs beside another (depth, order, size, a grand total) is judged by the p50 of a call at one connection. \
     It is what the one who asks waits for: CPU of server and Postgres, and the way between them. The mean, which calls a \
     second come to, holds besides whatever else the machine did meanwhile; CPU leaves out waiting, and charges a \
@@ -239,7 +240,7 @@ impl Goal {
             Bound::AtLeast(limit) => worst.median >= limit,
             Bound::AtMost(limit) => worst.median <= limit,
         };
-        let (measured, is_noise) = (bound.worst_by_lane(found), worst.surround(limit));
+        let (measured, is_noise) = (bound.worst_by_lane(found), worst.is_noise(limit));
         Self { figure: figure_name, target, measured, others, met: Some(met), is_noise }
     }
 
@@ -309,7 +310,7 @@ mod tests {
     use super::*;
 
     fn between(low: f64, median: f64, high: f64) -> Option<Quartiles> {
-        Some(Quartiles { median, low, high })
+        Some(Quartiles { median, low, high, sure: (low, high) })
     }
 
     #[test]
@@ -331,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_goal_between_the_quartiles_is_within_noise() {
+    fn a_goal_that_another_run_might_judge_otherwise_is_within_noise() {
         let verdict =
             |found| Goal::of(String::new(), Bound::AtMost(1.15), "", &[(Lane::Cached, found)]).verdict();
         assert_eq!(verdict(between(1.0, 1.1, 1.2)), "met, within noise");
