@@ -35,12 +35,12 @@ pub(crate) enum Load {
         /// Of the server.
         server: u32,
         /// What is asked.
-        spec: Spec,
+        spec: Box<Spec>,
     },
     /// Of Postgres alone.
     Postgres {
         /// Where.
-        database: Database,
+        database: Box<Database>,
         /// Statements, of which each client takes one at random.
         scripts: Vec<PathBuf>,
         /// How many.

@@ -112,7 +112,7 @@ impl Asked<'_> {
     /// The load on a lane.
     pub(crate) fn of(&self, bench: &Bench, site: &Site, lane: Lane, empty: &Server) -> Result<Load> {
         if lane == Lane::Postgres {
-            let (database, scripts) = (site.database.clone(), self.scripts.to_vec());
+            let (database, scripts) = (Box::new(site.database.clone()), self.scripts.to_vec());
             return Ok(Load::Postgres { database, scripts, clients: self.connections });
         }
         if let Some(server) = site.server(lane) {
@@ -145,7 +145,7 @@ pub(crate) fn repeat(
         connections,
         work: Work::Repeat { calls: calls.to_vec(), warm_up_ms: ms(bench.options.warm_up()) },
     };
-    Load::Http { server: server.pid, spec }
+    Load::Http { server: server.pid, spec: Box::new(spec) }
 }
 
 #[cfg(test)]

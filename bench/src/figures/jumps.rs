@@ -115,11 +115,11 @@ async fn cold(
     if before == page {
         times.reverse();
     }
-    let [first, skipped, jumped] = times;
-    for (name, ms) in [(FIRST_COLD, first), (SKIP, skipped), (COLD, jumped)] {
+    let [first, counted, jumped] = times;
+    for (name, ms) in [(FIRST_COLD, first), (SKIP, counted), (COLD, jumped)] {
         results.collect(name, "ms", [ms]);
     }
-    results.collect(COLD_RATIO, "", [(jumped - first) / skipped]);
+    results.collect(COLD_RATIO, "", [(jumped - first) / counted]);
     Ok(())
 }
 

@@ -68,5 +68,9 @@ fn entry(site: &Site, lane: Lane, (by_number, walkers): (bool, usize), ids: &Pat
         connections: walkers,
         work: Work::Walk(walk),
     };
-    Some(Entry { name: name(by_number, walkers), lane, load: Load::Http { server: server.pid, spec } })
+    Some(Entry {
+        name: name(by_number, walkers),
+        lane,
+        load: Load::Http { server: server.pid, spec: Box::new(spec) },
+    })
 }

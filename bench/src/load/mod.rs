@@ -103,7 +103,7 @@ pub(crate) struct Report {
 /// A load with its connections open.
 enum Load {
     Repeat(repeat::Repeat),
-    Walks(walk::Walks),
+    Walks(Box<walk::Walks>),
 }
 
 impl Load {
@@ -113,7 +113,7 @@ impl Load {
                 let warm_up = Duration::from_millis(*warm_up_ms);
                 Ok(Self::Repeat(repeat::Repeat::open(spec, calls, warm_up).await?))
             }
-            Work::Walk(walk) => Ok(Self::Walks(walk::Walks::open(spec, walk).await?)),
+            Work::Walk(walk) => Ok(Self::Walks(Box::new(walk::Walks::open(spec, walk).await?))),
         }
     }
 
