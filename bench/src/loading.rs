@@ -82,7 +82,6 @@ pub(crate) async fn load(bench: &Bench, data: Data) -> Result<(Database, Importe
     let imported = import_new(bench, data, &database).await?;
     bench.say(&format!("{assets} assets imported in {:.1} s", imported.seconds));
     database.settle().await?;
-    database.let_bytes_be_text().await?;
     let written = Marker { generation: GENERATION, assets, schema: schema(), imported };
     fs::write(&marker, serde_json::to_string(&written)?)?;
     Ok((database, imported))

@@ -21,6 +21,7 @@ mod machine;
 mod null_server;
 mod options;
 mod pgbench;
+mod plain_bodies;
 mod postgres;
 mod report;
 mod results;
@@ -118,6 +119,10 @@ async fn pages(bench: &mut Bench) -> Result<()> {
     let data = Data::new(bench.options.assets());
     let (database, imported) = loading::load(bench, data).await?;
     figures::import::note(bench, data, imported);
+    // Of the other sizes Postgres alone reads nothing.
+    if plain_bodies::make(&database).await? {
+        database.settle().await?;
+    }
     room::make(bench, data).await?;
     let empty = bench.launcher.null_server().await?;
     let site = Site::open(bench, data, database.clone(), &lists(data), usize::MAX).await?;

@@ -14,6 +14,7 @@ use vitrine_store::READ_SESSION;
 
 use crate::data::{Kind, key};
 use crate::lists::Sort;
+use crate::plain_bodies::PLAIN_BODIES;
 
 /// The load client of the lane.
 const PGBENCH: &str = "pgbench";
@@ -176,13 +177,16 @@ impl Database {
         &self.options
     }
 
-    /// What it takes on disk.
-    pub(crate) async fn bytes(&self) -> Result<u64> {
+    /// What it takes on disk, and how much of that are the plain bodies of the lane of Postgres alone.
+    pub(crate) async fn bytes(&self) -> Result<(u64, u64)> {
         let mut connection = self.connect().await?;
-        let bytes: i64 = sqlx::query_scalar("SELECT pg_database_size(current_database())")
-            .fetch_one(&mut connection)
-            .await?;
-        Ok(u64::try_from(bytes)?)
+        let (all, plain): (i64, i64) = sqlx::query_as(
+            "SELECT pg_database_size(current_database()), coalesce(pg_total_relation_size(to_regclass($1)), 0)",
+        )
+        .bind(PLAIN_BODIES)
+        .fetch_one(&mut connection)
+        .await?;
+        Ok((u64::try_from(all)?, u64::try_from(plain)?))
     }
 
     /// A connection with nothing set.
@@ -195,21 +199,6 @@ impl Database {
         let mut connection = self.connect().await?;
         sqlx::raw_sql(READ_SESSION).execute(&mut connection).await?;
         Ok(connection)
-    }
-
-    /// Postgres prints bytes in hex, twice their length. So that its lane sends just the bytes that the server
-    /// sends, they are called text, at no cost.
-    pub(crate) async fn let_bytes_be_text(&self) -> Result<()> {
-        let mut connection = self.connect().await?;
-        let there: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT FROM pg_cast WHERE castsource = 'bytea'::regtype AND casttarget = 'text'::regtype)",
-        )
-        .fetch_one(&mut connection)
-        .await?;
-        if !there {
-            sqlx::raw_sql("CREATE CAST (bytea AS text) WITHOUT FUNCTION").execute(&mut connection).await?;
-        }
-        Ok(())
     }
 
     /// Leaves nothing for later: what a scan would set is set, what is dirty is written.
@@ -253,7 +242,7 @@ impl Database {
         for row in rows {
             let _ = writeln!(plan, "{}", row.try_get::<&str, _>(0)?);
         }
-        let bodies = !statement.contains("::text") || plan.contains("Nested Loop");
+        let bodies = !statement.contains(PLAIN_BODIES) || plan.contains("Nested Loop");
         let good = plan.contains("Index Only Scan")
             && bodies
             && !plan.contains("Sort")
@@ -276,8 +265,8 @@ impl Database {
 pub(crate) fn page_statement(list_id: i64, sort: Sort, limit: usize) -> String {
     let order = order(sort);
     format!(
-        "SELECT asset.body::text FROM (SELECT asset_id FROM list_member WHERE list_id = {list_id} ORDER BY {order} \
-         LIMIT {limit}) AS page JOIN asset ON asset.asset_id = page.asset_id"
+        "SELECT plain.body FROM (SELECT asset_id FROM list_member WHERE list_id = {list_id} ORDER BY {order} \
+         LIMIT {limit}) AS page JOIN {PLAIN_BODIES} AS plain ON plain.asset_id = page.asset_id"
     )
 }
 

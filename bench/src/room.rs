@@ -14,9 +14,11 @@ use crate::stats::{figure, float};
 /// What is kept free beside what is counted, bytes: logs, answers, temporary files.
 const SPARE_BYTES: u64 = 1 << 30;
 
-/// Bytes that the large size needs, of what is known of the usual one.
-fn needed_bytes(usual_bytes: u64, usual: Data, large: Data, wal_bytes: u64) -> u64 {
-    let large_bytes = u128::from(usual_bytes) * u128::from(large.assets()) / u128::from(usual.assets());
+/// Bytes that the large size needs, of what is known of the usual one: all of it, and what of that are plain bodies, which
+/// only the usual one has.
+fn needed_bytes((usual_bytes, plain_bytes): (u64, u64), usual: Data, large: Data, wal_bytes: u64) -> u64 {
+    let product_bytes = u128::from(usual_bytes.saturating_sub(plain_bytes));
+    let large_bytes = product_bytes * u128::from(large.assets()) / u128::from(usual.assets());
     let large_bytes = u64::try_from(large_bytes).unwrap_or(u64::MAX);
     // Indexes that grow hold a little more air; the usual one is copied once more, to be written to; WAL may grow to twice
     // what it is told before it is let go.
@@ -94,8 +96,8 @@ mod tests {
     #[test]
     fn ten_times_the_assets_need_more_than_ten_times_the_disk() {
         let (usual, large) = (Data::new(1_000_000), Data::new(10_000_000));
-        let needed = needed_bytes(7_000_000_000, usual, large, 4_000_000_000);
-        assert_eq!(needed, 70_000_000_000 + 7_000_000_000 + 7_000_000_000 + 8_000_000_000 + SPARE_BYTES);
-        assert_eq!(needed_bytes(u64::MAX, usual, large, 0), u64::MAX);
+        let needed = needed_bytes((7_000_000_000, 2_000_000_000), usual, large, 4_000_000_000);
+        assert_eq!(needed, 50_000_000_000 + 5_000_000_000 + 7_000_000_000 + 8_000_000_000 + SPARE_BYTES);
+        assert_eq!(needed_bytes((u64::MAX, 0), usual, large, 0), u64::MAX);
     }
 }

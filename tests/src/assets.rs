@@ -1,7 +1,8 @@
 //! Assets made to order, and written to a database the way `import` does it.
 
 use serde_json::{Value, json};
-use vitrine_model::{Asset, Pubkey, Slot};
+use sqlx::postgres::PgConnection;
+use vitrine_model::{Asset, PackedBody, Pubkey, Slot};
 use vitrine_store::{AssetChange, Store};
 
 /// What a test cares about in an asset; the rest is filled in.
@@ -101,7 +102,7 @@ impl AssetSpec {
             slot_updated: Slot::new(self.slot_updated).unwrap(),
             slot_seen: Slot::new(self.slot_updated).unwrap(),
             facts: asset.facts(),
-            rendered: asset.render(),
+            rendered: asset.render().pack(),
         }
     }
 }
@@ -118,6 +119,21 @@ pub async fn write(store: &Store, specs: &[AssetSpec]) {
     for batch in changes.chunks(5_000) {
         store.write_assets(batch, None).await.unwrap();
     }
+}
+
+/// The body that a row of `asset` has.
+pub fn body(stored: &[u8]) -> Vec<u8> {
+    PackedBody::stored(stored).unpack().unwrap()
+}
+
+/// Stores all bodies plain, as they were before they were packed: for those who write into them by SQL.
+pub async fn unpack_bodies(connection: &mut PgConnection) {
+    let rows: Vec<(Vec<u8>, Vec<u8>)> =
+        sqlx::query_as("SELECT asset_id, body FROM asset").fetch_all(&mut *connection).await.unwrap();
+    let (ids, bodies): (Vec<_>, Vec<_>) = rows.into_iter().map(|(id, stored)| (id, body(&stored))).unzip();
+    let statement = "UPDATE asset SET body = plain.body
+         FROM UNNEST($1::bytea[], $2::bytea[]) AS plain (asset_id, body) WHERE asset.asset_id = plain.asset_id";
+    sqlx::query(statement).bind(ids).bind(bodies).execute(connection).await.unwrap();
 }
 
 /// A pubkey that stands for a number.

@@ -12,6 +12,7 @@ use sqlx::AssertSqlSafe;
 use url::Url;
 use vitrine_compare::{Endpoint, METHODS, Options, Tolerances, compare_servers};
 use vitrine_model::Pubkey;
+use vitrine_tests::assets;
 use vitrine_tests::client::make_key;
 use vitrine_tests::node::Act;
 use vitrine_tests::{Database, Node, Server, Vitrine, chain};
@@ -66,6 +67,8 @@ impl World {
         let database = self.database.copy().await;
         if !fault.is_empty() {
             let mut connection = database.connect().await;
+            // Faults are written into plain bodies, which are answered as packed ones are.
+            assets::unpack_bodies(&mut connection).await;
             let done = sqlx::raw_sql(AssertSqlSafe(fault.to_owned())).execute(&mut connection).await.unwrap();
             assert!(done.rows_affected() > 0, "{fault}");
         }

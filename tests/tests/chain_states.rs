@@ -21,7 +21,7 @@ use vitrine_store::{AccountSeen, ChainBatch, ChainWritten, Store, TreeChange};
 use vitrine_tests::accounts::{
     AccountAt, CoreAsset, CoreAuthority, CoreCollection, Metadata, Mint, TokenAccount,
 };
-use vitrine_tests::assets::pubkey;
+use vitrine_tests::assets::{self, pubkey};
 use vitrine_tests::{Database, consistency};
 
 /// A program that makes no assets.
@@ -50,7 +50,7 @@ impl World {
             .fetch_optional(&mut self.database.connect().await)
             .await
             .unwrap();
-        body.map(|body| serde_json::from_slice(&body).unwrap())
+        body.map(|body| serde_json::from_slice(&assets::body(&body)).unwrap())
     }
 
     async fn count(&self, statement: &'static str) -> i64 {
@@ -242,7 +242,7 @@ async fn shown(database: &Database, authority: Pubkey) -> u64 {
     let bodies: Vec<Vec<u8>> =
         sqlx::query_scalar("SELECT body FROM asset").fetch_all(&mut database.connect().await).await.unwrap();
     let has = |body: &Vec<u8>| {
-        let asset: Value = serde_json::from_slice(body).unwrap();
+        let asset: Value = serde_json::from_slice(&assets::body(body)).unwrap();
         asset["interface"] == "MplCoreAsset" && asset["authorities"][0]["address"] == authority.to_string()
     };
     bodies.iter().filter(|body| has(body)).count() as u64

@@ -131,7 +131,9 @@ async fn stored(connection: &mut PgConnection) -> BTreeMap<Pubkey, (Slot, Vec<u8
     let rows: Vec<(Vec<u8>, i64, Vec<u8>)> =
         sqlx::query_as("SELECT asset_id, slot_updated, body FROM asset").fetch_all(connection).await.unwrap();
     rows.into_iter()
-        .map(|(id, slot, body)| (Pubkey::try_from(&*id).unwrap(), (Slot::from_i64(slot).unwrap(), body)))
+        .map(|(id, slot, body)| {
+            (Pubkey::try_from(&*id).unwrap(), (Slot::from_i64(slot).unwrap(), assets::body(&body)))
+        })
         .collect()
 }
 

@@ -179,6 +179,9 @@ async fn every_damage_is_found_and_named() {
     assert_eq!(lines, Vec::<String>::new());
     assert_eq!((report.assets, report.chain_assets, report.trees, report.nodes), (601, 1, 1, 6));
     assert_eq!(report.faults(), 0);
+    // Statements write into plain bodies, which are as good as packed ones.
+    assets::unpack_bodies(&mut connection).await;
+    assert_eq!(check(&store).await.1, Vec::<String>::new());
 
     let target = pubkey(8);
     for (statement, place, checks) in DAMAGES {

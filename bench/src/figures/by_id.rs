@@ -13,6 +13,7 @@ use crate::compare::{Entry, compare};
 use crate::data::Data;
 use crate::http::{Connection, post};
 use crate::load::{Answer, Call};
+use crate::plain_bodies::PLAIN_BODIES;
 use crate::rounds::{Asked, course};
 use crate::scenario::Lane;
 use crate::server::Server;
@@ -127,7 +128,8 @@ fn statement(data: Data, indexes: &[u64]) -> String {
         ids.push('"');
     }
     format!(
-        "SELECT asset.body::text FROM unnest('{{{ids}}}'::bytea[]) AS wanted (id) JOIN asset ON asset_id = wanted.id"
+        "SELECT plain.body FROM unnest('{{{ids}}}'::bytea[]) AS wanted (id) JOIN {PLAIN_BODIES} AS plain \
+         ON asset_id = wanted.id"
     )
 }
 

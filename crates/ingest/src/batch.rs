@@ -68,6 +68,11 @@ impl Batch {
         }
     }
 
+    /// Whether nothing was pushed since it was taken.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
     /// Whether it is time to take it.
     pub fn is_full(&self, limits: &BatchLimits) -> bool {
         self.changes.len() >= limits.assets || self.bytes >= limits.bytes
@@ -80,9 +85,9 @@ impl Batch {
     }
 }
 
-/// Bytes of an asset's body and what is spliced into it.
+/// Bytes of an asset's packed body and what is spliced into it.
 fn weight(change: &AssetChange) -> usize {
-    change.rendered.body.len() + change.rendered.splices.len()
+    change.rendered.body.as_bytes().len() + change.rendered.splices.len()
 }
 
 #[cfg(test)]

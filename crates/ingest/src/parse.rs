@@ -40,7 +40,7 @@ pub fn parse(record: Record) -> Result<Parsed, BadRecord> {
         slot_updated,
         slot_seen: slot_updated,
         facts: asset.facts(),
-        rendered: asset.render(),
+        rendered: asset.render().pack(),
     };
     let stated = asset.stated_slot.into_iter().chain(record.stated_slot).min();
     Ok(Parsed { change, stated })

@@ -2,7 +2,7 @@
 //!
 //! One asset goes through this crate in this order: [`Asset::from_das`] reads the JSON that some DAS server
 //! answered, [`Asset::facts`] says what to filter by and which lists it belongs to, [`Asset::render`] makes the
-//! bytes of its default answer once, and [`splice()`] adds what a caller's display options ask for to those bytes
+//! bytes of its default answer once, [`Rendered::pack`] makes them small for storage, and [`splice()`] adds what a caller's display options ask for to those bytes
 //! on each read, without parsing them. [`merkle`] is what proofs of compressed assets are hashed with.
 
 mod asset;
@@ -15,6 +15,7 @@ mod json;
 mod list;
 pub mod merkle;
 mod object;
+mod packed;
 mod parse;
 mod parts;
 mod pda;
@@ -33,6 +34,7 @@ pub use grouping::{GroupValue, Grouping};
 pub use json::{Json, JsonError, MAX_DEPTH};
 pub use list::{Facts, ListKey, ListKind, MAX_GROUP_BYTES};
 pub use object::{Object, ObjectError};
+pub use packed::{Packed, PackedBody, PackedError};
 pub use parse::AssetError;
 pub use parts::{Authority, Compression, Creator, MplCoreInfo, Ownership, Royalty, Supply, Uses};
 pub use pda::{TOKEN, TOKEN_2022, associated_token_addresses, pda};

@@ -10,6 +10,9 @@ use quick_cache::sync::Cache;
 use vitrine_encoding::{Block, Encoding};
 use vitrine_model::Pubkey;
 
+use crate::StoreError;
+use crate::stored_body::StoredBody;
+
 /// What stands between two items.
 pub(crate) const SEPARATOR: &[u8] = b",";
 
@@ -86,14 +89,15 @@ impl BodyCache {
 }
 
 impl Body {
-    /// Plain bytes and their splices, copied into one piece of memory.
-    pub(crate) fn plain(body: &[u8], splices: &[u8]) -> Self {
-        let mut bytes = Vec::with_capacity(body.len() + splices.len());
-        bytes.extend_from_slice(body);
+    /// What a row has of this asset: plain bytes and their splices, in one piece of memory.
+    pub(crate) fn plain(id: Pubkey, body: &StoredBody<'_>, splices: &[u8]) -> Result<Self, StoreError> {
+        let length = body.plain_len(id)?;
+        let mut bytes = Vec::with_capacity(length + splices.len());
+        body.append_to(id, &mut bytes)?;
         bytes.extend_from_slice(splices);
         let mut bytes = Bytes::from(bytes);
-        let splices = bytes.split_off(body.len());
-        Self { block: Block::new(Encoding::Identity, bytes), splices }
+        let splices = bytes.split_off(length);
+        Ok(Self { block: Block::new(Encoding::Identity, bytes), splices })
     }
 
     /// The same, encoded, without its splices: to stand behind another plain body and a separator. A long one stays
@@ -118,13 +122,17 @@ mod tests {
     #[test]
     fn what_takes_long_to_encode_is_kept_plain() {
         let text: Vec<u8> = (0_u8..=255).cycle().take(ENCODED_BYTES_MAX + 1).collect();
-        let neighbour = Body::plain(&text[..1_000], &[]);
+        let plain = |text: &[u8]| {
+            let block = Block::new(Encoding::Identity, Bytes::copy_from_slice(text));
+            Body { block, splices: Bytes::from_static(b"splices") }
+        };
+        let neighbour = plain(&text[..1_000]);
         for encoding in [Encoding::Gzip, Encoding::Zstd] {
             for behind in [None, Some(&neighbour)] {
-                let long = Body::plain(&text, b"splices").encoded(encoding, behind);
+                let long = plain(&text).encoded(encoding, behind);
                 assert_eq!(long.block.encoding(), Encoding::Identity);
                 assert_eq!(long.block.bytes(), &text);
-                let short = Body::plain(&text[1..], b"splices").encoded(encoding, behind);
+                let short = plain(&text[1..]).encoded(encoding, behind);
                 assert_eq!(short.block.encoding(), encoding);
             }
         }

@@ -9,6 +9,7 @@ mod chain_plan;
 mod error;
 mod keys;
 mod migrate;
+mod pages;
 mod plan;
 mod pool;
 mod positions;
@@ -17,6 +18,7 @@ mod reads;
 mod search;
 mod settings;
 mod status;
+mod stored_body;
 mod verify;
 mod write;
 

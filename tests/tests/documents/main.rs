@@ -22,7 +22,7 @@ use vitrine_model::Pubkey;
 use vitrine_store::{ChainBatch, Kept, Store};
 use vitrine_tests::Database;
 use vitrine_tests::accounts::{AccountAt, CoreAsset, CoreAuthority};
-use vitrine_tests::assets::pubkey;
+use vitrine_tests::assets::{self, pubkey};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -97,7 +97,7 @@ impl World {
             .fetch_one(&mut self.database.connect().await)
             .await
             .unwrap();
-        let asset: Value = serde_json::from_slice(&body).unwrap();
+        let asset: Value = serde_json::from_slice(&assets::body(&body)).unwrap();
         asset["content"]["metadata"]["description"].clone()
     }
 }

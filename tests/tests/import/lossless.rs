@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use sqlx::Row;
 use vitrine_model::Pubkey;
-use vitrine_tests::assets::pubkey;
+use vitrine_tests::assets::{self, pubkey};
 use vitrine_tests::case::as_shown;
 use vitrine_tests::random;
 
@@ -87,7 +87,10 @@ async fn random_assets_come_back_as_they_were() {
         .iter()
         .map(|row| {
             let body: Vec<u8> = row.get(1);
-            (Pubkey::from_bytes(row.get(0)).to_string(), serde_json::from_slice(&body).unwrap())
+            (
+                Pubkey::from_bytes(row.get(0)).to_string(),
+                serde_json::from_slice(&assets::body(&body)).unwrap(),
+            )
         })
         .collect();
     let all = assets.iter().map(|asset| (asset["id"].as_str().unwrap().to_owned(), as_shown(asset.clone())));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sqlx::Connection as _;
 use vitrine_model::Pubkey;
 use vitrine_tests::AssetSpec;
-use vitrine_tests::assets::pubkey;
+use vitrine_tests::assets::{self, pubkey};
 
 use crate::{Done, World, ndjson, response};
 
@@ -48,6 +48,7 @@ async fn the_newer_slot_wins() {
     let mut connection = world.database.connect().await;
     for (at, (outcome, input, expected)) in steps.into_iter().enumerate() {
         assert_eq!(world.load(&[input]).count(outcome), 1, "step {at}");
+        assets::unpack_bodies(&mut connection).await;
         let kept: (i64, i64, String) = sqlx::query_as(KEPT).fetch_one(&mut connection).await.unwrap();
         assert_eq!((kept.0, kept.1, kept.2.as_str()), expected, "step {at}");
         world.check().await;
@@ -59,8 +60,9 @@ async fn the_same_holds_within_one_file() {
     let world = World::new().await;
     let file = [named("old", 4, 10), named("first", 3, 12), named("second", 5, 12), named("older", 6, 11)];
     assert_eq!(world.load(&file).counts(), [1, 0, 0, 0, 3, 0]);
-    let kept: (i64, i64, String) =
-        sqlx::query_as(KEPT).fetch_one(&mut world.database.connect().await).await.unwrap();
+    let mut connection = world.database.connect().await;
+    assets::unpack_bodies(&mut connection).await;
+    let kept: (i64, i64, String) = sqlx::query_as(KEPT).fetch_one(&mut connection).await.unwrap();
     assert_eq!((kept.0, kept.1, kept.2.as_str()), (3, 12, "second"));
     world.check().await;
 }
@@ -107,6 +109,7 @@ async fn batches_with_an_asset_in_common_keep_their_order() {
     holding.rollback().await.unwrap();
     let done = tokio::task::spawn_blocking(|| Done::of(child.wait_with_output().unwrap())).await.unwrap();
     assert_eq!(done.whole().counts(), [1, 3, 0, 0, 0, 0]);
+    assets::unpack_bodies(&mut watcher).await;
     let names: Vec<String> = sqlx::query_scalar(
         "SELECT convert_from(body, 'UTF8')::json #>> '{content,metadata,name}' FROM asset ORDER BY asset_id",
     )

@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use vitrine_ingest::normalise::compose;
 use vitrine_model::Pubkey;
 use vitrine_store::{AssetSources, Composed};
-use vitrine_tests::assets::pubkey;
+use vitrine_tests::assets::{self, pubkey};
 use vitrine_tests::server::PATIENCE;
 
 use super::{Done, World, mint, token};
@@ -78,7 +78,8 @@ async fn what_verify_finds_a_remake_mends() {
     world.made_by_an_older_version(&ids[..7]).await;
     let mut connection = world.database.connect().await;
     let damage = |sql| sqlx::query(sql).bind(pubkey(100).as_bytes().to_vec());
-    // Bytes under the digest that they had, and a column.
+    // Bytes under the digest that they had, and a column. They are written into plain bodies.
+    assets::unpack_bodies(&mut connection).await;
     for statement in [
         "UPDATE asset SET body = convert_to(replace(convert_from(body, 'UTF8'), 'V1_NFT', 'V2_NFT'), 'UTF8')
          WHERE asset_id = (SELECT asset_id FROM asset WHERE asset_id > $1 AND owner IS NOT NULL ORDER BY asset_id LIMIT 1)",

@@ -104,8 +104,11 @@ async fn holdings_are_shown_and_too_many_are_sorted_by_id_alone() {
     json["ownership"]["owner"] = "".into();
     json["token_info"] = json!({ "supply": 1_000, "decimals": 2 });
     let asset = vitrine_model::Asset::from_das(&json.to_string()).unwrap();
-    let change =
-        vitrine_store::AssetChange { facts: asset.facts(), rendered: asset.render(), ..token.change() };
+    let change = vitrine_store::AssetChange {
+        facts: asset.facts(),
+        rendered: asset.render().pack(),
+        ..token.change()
+    };
     store.write_assets(&[change], None).await.unwrap();
     let mut connection = database.connect().await;
     for (address, amount) in [(10_u64, 3_i64), (11, 40), (12, 0)] {
@@ -189,7 +192,11 @@ async fn a_uri_that_many_share_is_found_all_the_same() {
             let mut json = AssetSpec { burnt: false, ..spec.clone() }.json();
             json["content"]["json_uri"] = "https://same.test".into();
             let asset = vitrine_model::Asset::from_das(&json.to_string()).unwrap();
-            vitrine_store::AssetChange { facts: asset.facts(), rendered: asset.render(), ..spec.change() }
+            vitrine_store::AssetChange {
+                facts: asset.facts(),
+                rendered: asset.render().pack(),
+                ..spec.change()
+            }
         })
         .collect();
     changes.sort_by_key(|change| change.id);

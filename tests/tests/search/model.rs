@@ -178,7 +178,7 @@ impl Spec {
             slot_updated: Slot::new(self.updated).unwrap(),
             slot_seen: Slot::new(self.updated).unwrap(),
             facts: asset.facts(),
-            rendered: asset.render(),
+            rendered: asset.render().pack(),
         }
     }
 

@@ -2,7 +2,7 @@
 //! that compares nothing would pass all else.
 
 use sqlx::AssertSqlSafe;
-use vitrine_tests::Database;
+use vitrine_tests::{Database, assets};
 
 use crate::compare::{TABLES, compare, findings};
 use crate::interleaved;
@@ -103,6 +103,8 @@ async fn each_damage_is_found() {
         in_order(&store, &told).await;
         assert_eq!(findings(&store, true).await, Vec::new());
         store.close().await;
+        // Damage is written into plain bodies.
+        assets::unpack_bodies(&mut database.connect().await).await;
     }
     compare(&clean, &database).await.unwrap();
     let mut missed = Vec::new();

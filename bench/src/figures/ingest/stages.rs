@@ -215,13 +215,15 @@ impl Composing {
 
     /// Of the asset there is nothing left but its bytes: it is read out of them.
     fn render_again(&mut self, composed: &Composed) {
-        let asset = std::str::from_utf8(&composed.change.rendered.body).ok().map(Asset::from_das);
-        let Some(Ok(asset)) = asset else { return self.unlike = Some(composed.change.id) };
+        let packed = &composed.change.rendered;
+        let plain = packed.body.unpack().ok();
+        let asset = plain.and_then(|plain| Asset::from_das(str::from_utf8(&plain).ok()?).ok());
+        let Some(asset) = asset else { return self.unlike = Some(composed.change.id) };
         let start = usage::of_this_thread();
-        let (facts, rendered) = (asset.facts(), asset.render());
+        let (facts, rendered) = (asset.facts(), asset.render().pack());
         self.rendering += usage::of_this_thread() - start;
         std::hint::black_box(facts);
-        if rendered.body != composed.change.rendered.body {
+        if rendered.body != packed.body {
             self.unlike = Some(composed.change.id);
         }
     }

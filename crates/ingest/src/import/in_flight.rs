@@ -83,7 +83,7 @@ mod tests {
             let text = format!(r#"{{"interface":"V1_NFT","id":"{}"}}"#, key(byte));
             let asset = Asset::from_das(&text).expect("an asset");
             let slot = Slot::default();
-            let (facts, rendered) = (asset.facts(), asset.render());
+            let (facts, rendered) = (asset.facts(), asset.render().pack());
             AssetChange {
                 id: asset.id,
                 slot_created: slot,

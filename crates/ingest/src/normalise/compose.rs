@@ -69,7 +69,7 @@ fn composed(sources: &AssetSources, draft: Draft, token: &Token<'_>) -> Composed
         slot_updated,
         slot_seen: slot_updated,
         facts: asset.facts(),
-        rendered: asset.render(),
+        rendered: asset.render().pack(),
     };
     Composed { change, single: !token.is_divisible(), json_uri: (!uri.is_empty()).then_some(uri) }
 }

@@ -12,14 +12,18 @@ const EXCERPT_BYTES: usize = 40;
 
 /// What does not fit: the body is read as an import reads it, and rendered again.
 pub(super) fn findings(stored: &StoredAsset) -> Vec<Finding> {
-    let asset = match read(stored) {
-        Ok(asset) => asset,
+    let read = stored.body.as_ref().map_err(ToString::to_string).and_then(|body| {
+        let asset = read(body, &stored.splices)?;
+        Ok((body, asset))
+    });
+    let (body, asset) = match read {
+        Ok(read) => read,
         Err(reason) => return vec![finding(stored, Check::Body, &reason)],
     };
     let mut findings = Vec::new();
     let rendered = asset.render();
     for difference in [
-        bytes("body", &stored.body, &rendered.body),
+        bytes("body", body, &rendered.body),
         bytes("splices", &stored.splices, &rendered.splices),
         bytes("digest", &stored.digest, &rendered.digest),
         bytes("version", &stored.version.to_be_bytes(), &rendered.version.to_be_bytes()),
@@ -38,12 +42,11 @@ pub(super) fn findings(stored: &StoredAsset) -> Vec<Finding> {
     findings
 }
 
-fn read(stored: &StoredAsset) -> Result<Asset, String> {
+fn read(body: &[u8], splices: &[u8]) -> Result<Asset, String> {
     // All that display options add of the asset itself. What they add of others is made per call.
     let all = Display { unverified: true, fungible: true, inscription: true, ..Display::default() };
-    let mut whole = Vec::with_capacity(stored.body.len() + stored.splices.len());
-    splice(&stored.body, &stored.splices, &all, &HashMap::new(), &mut whole)
-        .map_err(|error| error.to_string())?;
+    let mut whole = Vec::with_capacity(body.len() + splices.len());
+    splice(body, splices, &all, &HashMap::new(), &mut whole).map_err(|error| error.to_string())?;
     let text = str::from_utf8(&whole).map_err(|error| error.to_string())?;
     Asset::from_das(text).map_err(|error| error.to_string())
 }

@@ -171,7 +171,8 @@ impl Chain {
         let Some(composed) = self.compose(id) else { return Value::Null };
         let rendered = &composed.change.rendered;
         let mut out = Vec::new();
-        splice(&rendered.body, &rendered.splices, display, &HashMap::new(), &mut out).unwrap();
+        let body = rendered.body.unpack().unwrap();
+        splice(&body, &rendered.splices, display, &HashMap::new(), &mut out).unwrap();
         serde_json::from_slice(&out).unwrap()
     }
 }

@@ -11,8 +11,10 @@ use vitrine_model::{Json, Pubkey, Slot};
 
 use super::body::Items;
 use super::members::{self, Members};
+use super::turns::{Turns, UNPACKED_IN_A_ROW};
 use crate::cache::{Body, BodyCache};
 use crate::plan::AssetsPlan;
+use crate::stored_body::StoredBody;
 use crate::{Store, StoreError};
 
 /// What stands for an id that no asset has.
@@ -99,14 +101,16 @@ async fn by_keys(
 async fn by_rows(connection: &mut PgConnection, plan: &AssetsPlan) -> Result<(Slot, Members), StoreError> {
     // Without a row there is nothing that could show the watermark.
     let (mut slot, mut members, mut bytes) = (Slot::default(), Members::default(), 0);
+    let mut turns = Turns::of(UNPACKED_IN_A_ROW);
     let mut rows = members::by_ids(ROWS, plan.ids.iter().copied()).fetch(connection);
     while let Some(row) = rows.try_next().await? {
         slot = members::slot("watermark", row.try_get::<Option<i64>, _>(0)?.unwrap_or(0))?;
-        let body: &[u8] = row.try_get(3)?;
-        bytes += body.len();
+        let (id, body): (_, StoredBody<'_>) = (members::pubkey(row.try_get(1)?)?, row.try_get(3)?);
+        let length = body.plain_len(id)?;
+        bytes += length;
         members::within(bytes, plan.max_bytes)?;
-        let id = members::pubkey(row.try_get(1)?)?;
-        members.push(id, row.try_get(2)?, Body::plain(body, row.try_get(4)?));
+        members.push(id, row.try_get(2)?, Body::plain(id, &body, row.try_get(4)?)?);
+        turns.after(length).await;
     }
     Ok((slot, members))
 }

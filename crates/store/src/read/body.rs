@@ -8,6 +8,7 @@ use vitrine_model::{Display, Json, Pubkey};
 
 use crate::StoreError;
 use crate::cache::SEPARATOR;
+use crate::stored_body::StoredBody;
 
 /// How much is collected in one piece. A piece that fits a processor's cache is copied into and sent from there;
 /// one that holds a whole page has to grow, and to be fetched from memory again.
@@ -37,11 +38,20 @@ impl Items {
         self.head = head.into_bytes();
     }
 
-    /// Appends a copy of an item as it was rendered.
-    pub(crate) fn copy(&mut self, body: &[u8]) -> Result<(), StoreError> {
-        self.separate(body.len());
-        self.text.extend_from_slice(body);
-        self.grow(body.len())
+    /// Appends a copy of an item.
+    pub(crate) fn copy(&mut self, item: &[u8]) -> Result<(), StoreError> {
+        self.separate(item.len());
+        self.text.extend_from_slice(item);
+        self.grow(item.len())
+    }
+
+    /// Appends the item that a row has of this asset, as it was rendered; returns its bytes.
+    pub(crate) fn unpack(&mut self, id: Pubkey, body: &StoredBody<'_>) -> Result<usize, StoreError> {
+        let length = body.plain_len(id)?;
+        self.separate(length);
+        self.grow(length)?;
+        body.append_to(id, &mut self.text)?;
+        Ok(length)
     }
 
     /// Appends an item as it is kept, without a copy.

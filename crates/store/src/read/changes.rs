@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use vitrine_model::{Json, Pubkey, Slot};
 
 use super::members::{self, Members};
+use super::turns::{Turns, UNPACKED_IN_A_ROW};
 use super::walk;
 use crate::cache::Body;
 use crate::chain_plan::{ChangePlace, ChangesPlan};
@@ -145,6 +146,7 @@ async fn read(connection: &mut PgConnection, plan: &ChangesPlan) -> Result<(Head
         .bind(plan.after.map_or(i64::MAX, |after| after.since))
         .fetch(connection);
     let (mut head, mut changes, mut bytes) = (None, Vec::new(), 0);
+    let mut turns = Turns::of(UNPACKED_IN_A_ROW);
     while let Some(row) = rows.try_next().await? {
         head = Some(Head {
             last_indexed_slot: walk::slot(std::slice::from_ref(&row))?,
@@ -153,22 +155,25 @@ async fn read(connection: &mut PgConnection, plan: &ChangesPlan) -> Result<(Head
         });
         if row.try_get::<Option<i64>, _>(4)?.is_some() {
             let change = change(&row)?;
-            bytes += change.asset.as_ref().map_or(0, |(_, body)| body.block.plain_len());
+            let length = change.asset.as_ref().map_or(0, |(_, body)| body.block.plain_len());
+            bytes += length;
             members::within(bytes, plan.max_bytes)?;
             changes.push(change);
+            turns.after(length).await;
         }
     }
     Ok((head.ok_or(sqlx::Error::RowNotFound)?, changes))
 }
 
 fn change(row: &PgRow) -> Result<Change, StoreError> {
+    let id = walk::address(row, 3)?;
     let asset = match row.try_get::<Option<i64>, _>(7)? {
-        Some(version) => Some((version, Body::plain(row.try_get(8)?, row.try_get(9)?))),
+        Some(version) => Some((version, Body::plain(id, &row.try_get(8)?, row.try_get(9)?)?)),
         None => None,
     };
     Ok(Change {
         order: row.try_get(4)?,
-        id: walk::address(row, 3)?,
+        id,
         slot: members::slot("asset", row.try_get(5)?)?,
         is_end: row.try_get(6)?,
         asset,

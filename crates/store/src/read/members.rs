@@ -6,18 +6,18 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
-use sqlx::{Postgres, Row, ValueRef};
+use sqlx::{Decode, Postgres, Row, ValueRef};
 use vitrine_encoding::{Block, Encoding};
 use vitrine_model::{Json, Pubkey, Slot};
 
 use super::body::{self, Items};
-use super::list_sql::{Columns, Shape};
+use super::list_sql::{Columns, Shape, head_sql};
+use super::turns::{ENCODED_IN_A_ROW, Turns, UNPACKED_IN_A_ROW};
 use crate::cache::{Body, BodyCache, BodyKey, Member};
+use crate::pages::{ListVersions, PageKeys};
 use crate::plan::{ListPlan, Position, Start};
+use crate::stored_body::StoredBody;
 use crate::{Sort, StoreError};
-
-/// How many bytes of bodies are encoded in a row before others get a turn: about a millisecond's work.
-const ENCODED_IN_A_ROW: usize = 1 << 16;
 
 /// Bodies by primary key. `$1` the ids.
 pub(super) const BODIES: &str = "SELECT asset_id, version, body, splices FROM asset WHERE asset_id = ANY($1)";
@@ -25,11 +25,22 @@ pub(super) const BODIES: &str = "SELECT asset_id, version, body, splices FROM as
 /// Where a page starts: what a plan says, or what is remembered of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seek {
-    pub(super) start: Start,
-    /// Members to skip from there on.
+    pub(super) origin: Origin,
+    /// Members to skip from there on, or back from there.
     pub(super) skip: u64,
     /// The version of the list for which that holds; `None`: for any.
     pub(super) version: Option<i64>,
+}
+
+/// From where the first member of a page is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// In the page's direction from here on.
+    Start(Start),
+    /// From the beginning of the list, or back from its end where that is nearer.
+    NearerEnd,
+    /// Back from this member, which counts as the first one that is met.
+    Back(Position),
 }
 
 /// What one snapshot says of a list as a whole.
@@ -41,6 +52,8 @@ pub(super) struct Head {
     pub(super) total: Option<u64>,
     /// Changes whenever a place in the page's order may have; `None` where that is not known.
     pub(super) version: Option<i64>,
+    /// Change with every change of a member; of a page that is read by its keys.
+    pub(super) changed: ListVersions,
 }
 
 /// Members in page order, on their way to bodies.
@@ -62,15 +75,20 @@ pub(super) async fn items(
     seek: &Seek,
 ) -> Result<(Head, Items, Option<Position>), StoreError> {
     let (mut head, mut items, mut last) = (Head::default(), Items::new(plan.max_bytes), None);
+    let mut turns = Turns::of(UNPACKED_IN_A_ROW);
     let mut rows = query(plan, seek, Columns::Bodies).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        // Values as they came: the checks of types that go with `try_get` cost as much as the copy.
-        if row.try_get_raw(3)?.is_null() {
+        // Values as they came: the checks of types that go with `try_get` cost as much as a copy.
+        let (asset_id, body) = (row.try_get_raw(3)?, row.try_get_raw(6)?);
+        if asset_id.is_null() {
             head = head_of(&row)?;
             continue;
         }
-        items.copy(row.try_get_raw(6)?.as_bytes().map_err(sqlx::Error::Decode)?)?;
+        let id = pubkey(asset_id.as_bytes().map_err(sqlx::Error::Decode)?)?;
+        let body = StoredBody::decode(body).map_err(sqlx::Error::Decode)?;
+        let length = items.unpack(id, &body)?;
         last = Some(row);
+        turns.after(length).await;
     }
     let last = match last {
         Some(row) => Some(Position { slot: position(&row)?, id: pubkey(row.try_get(3)?)? }),
@@ -86,17 +104,20 @@ pub(super) async fn by_rows(
     seek: &Seek,
 ) -> Result<(Head, Members), StoreError> {
     let (mut head, mut members, mut bytes) = (Head::default(), Members::default(), 0);
+    let mut turns = Turns::of(UNPACKED_IN_A_ROW);
     let mut rows = query(plan, seek, Columns::Splices).fetch(connection);
     while let Some(row) = rows.try_next().await? {
         let Some(asset_id) = row.try_get::<Option<&[u8]>, _>(3)? else {
             head = head_of(&row)?;
             continue;
         };
-        let body: &[u8] = row.try_get(6)?;
-        bytes += body.len();
+        let (id, body): (_, StoredBody<'_>) = (pubkey(asset_id)?, row.try_get(6)?);
+        let length = body.plain_len(id)?;
+        bytes += length;
         within(bytes, plan.max_bytes)?;
-        members.push(pubkey(asset_id)?, row.try_get(5)?, Body::plain(body, row.try_get(7)?));
+        members.push(id, row.try_get(5)?, Body::plain(id, &body, row.try_get(7)?)?);
         members.last_slot = position(&row)?;
+        turns.after(length).await;
     }
     Ok((head, members))
 }
@@ -111,7 +132,7 @@ pub(super) async fn by_keys(
     encoding: Encoding,
 ) -> Result<Option<(Head, Members)>, StoreError> {
     let row = query(plan, seek, Columns::Keys).fetch_one(&mut *connection).await?;
-    let head = head_of(&row)?;
+    let head = Head { changed: versions_of(&row, 6, plan)?, ..head_of(&row)? };
     let Some(ids) = row.try_get::<Option<&[u8]>, _>(3)? else { return Ok(Some((head, Members::default()))) };
     let last_slot = position(&row)?;
     let versions: Vec<i64> = row.try_get(5)?;
@@ -119,6 +140,12 @@ pub(super) async fn by_keys(
     let members = Members::new(ids.into_iter().zip(versions), encoding, last_slot);
     let filled = fill(connection, cache, plan.max_bytes, members).await?;
     Ok(filled.map(|members| (head, members)))
+}
+
+/// What the list of a plan is now, without its page.
+pub(super) async fn head(connection: &mut PgConnection, plan: &ListPlan) -> Result<Head, StoreError> {
+    let row = of_list(head_sql(plan.sort, plan.unverified), plan).fetch_one(connection).await?;
+    Ok(Head { changed: versions_of(&row, 3, plan)?, ..head_of(&row)? })
 }
 
 /// The members with their bodies: from `cache`, and those that are not there from the database. `None` where one has
@@ -149,6 +176,17 @@ impl Members {
             BodyKey { member, encoding, behind }
         });
         Self { keys: keys.collect(), bodies: Vec::new(), plain: Vec::new(), last_slot }
+    }
+
+    /// The members of a remembered page.
+    pub(super) fn of(keys: &PageKeys, encoding: Encoding) -> Self {
+        let members = keys.members.iter().map(|member| (member.id, member.version));
+        Self::new(members, encoding, keys.last_slot)
+    }
+
+    /// What is to be remembered of the page.
+    pub(super) fn keys(&self) -> PageKeys {
+        PageKeys { members: self.keys.iter().map(|key| key.member).collect(), last_slot: self.last_slot }
     }
 
     /// Members that stand behind nothing that is known: each is encoded by itself.
@@ -223,19 +261,14 @@ impl Members {
 
     /// Makes and keeps the encoded bodies that are missing. This takes time and no database.
     pub(super) async fn encode(&mut self, cache: &BodyCache) {
-        let mut encoded = 0_usize;
+        let mut turns = Turns::of(ENCODED_IN_A_ROW);
         for (place, key) in self.keys.iter().enumerate() {
             let (None, Some(Some(plain))) = (&self.bodies[place], self.plain.get(place)) else { continue };
             let behind = key.behind.and_then(|_| self.plain[place - 1].as_ref());
             let body = plain.encoded(key.encoding, behind);
             cache.keep(*key, &body);
             self.bodies[place] = Some(body);
-            encoded += plain.block.plain_len();
-            if encoded >= ENCODED_IN_A_ROW {
-                encoded = 0;
-                // Others have their turn.
-                tokio::task::yield_now().await;
-            }
+            turns.after(plain.block.plain_len()).await;
         }
     }
 }
@@ -251,23 +284,25 @@ async fn read_plain(
     if wanted.is_empty() {
         return Ok(true);
     }
-    let mut left = wanted.len();
+    let (mut left, mut turns) = (wanted.len(), Turns::of(UNPACKED_IN_A_ROW));
     let places: HashMap<Pubkey, usize> =
         wanted.into_iter().map(|place| (members.keys[place].member.id, place)).collect();
     let mut bytes: usize = members.bodies.iter().flatten().map(|body| body.block.plain_len()).sum();
     let mut rows = bodies_of(places.keys().copied()).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        let place = places[&pubkey(row.try_get(0)?)?];
+        let id = pubkey(row.try_get(0)?)?;
+        let place = places[&id];
         let key = members.keys[place];
         if row.try_get::<i64, _>(1)? != key.member.version {
             return Ok(false);
         }
-        let body: &[u8] = row.try_get(2)?;
+        let body: StoredBody<'_> = row.try_get(2)?;
+        let length = body.plain_len(id)?;
         if members.bodies[place].is_none() {
-            bytes += body.len();
+            bytes += length;
             within(bytes, max_bytes)?;
         }
-        let body = Body::plain(body, row.try_get(3)?);
+        let body = Body::plain(id, &body, row.try_get(3)?)?;
         if key.encoding == Encoding::Identity {
             cache.keep(key, &body);
             members.bodies[place] = Some(body);
@@ -275,6 +310,7 @@ async fn read_plain(
             members.plain[place] = Some(body);
         }
         left -= 1;
+        turns.after(length).await;
     }
     Ok(left == 0)
 }
@@ -289,14 +325,18 @@ pub(super) async fn metadata(
     if ids.is_empty() {
         return Ok(metadata);
     }
+    let (mut plain, mut turns) = (Vec::new(), Turns::of(UNPACKED_IN_A_ROW));
     let mut rows = bodies_of(ids.into_iter()).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        let id = pubkey(row.try_get(0)?)?;
-        let shown = vitrine_model::collection_metadata(row.try_get(2)?).map_err(|error| {
+        let (id, body): (_, StoredBody<'_>) = (pubkey(row.try_get(0)?)?, row.try_get(2)?);
+        plain.clear();
+        body.append_to(id, &mut plain)?;
+        let shown = vitrine_model::collection_metadata(&plain).map_err(|error| {
             let (table, column, key) = ("asset", "body", id.to_string());
             StoreError::Inconsistent { table, column, key, reason: error.to_string() }
         })?;
         metadata.insert(id, shown);
+        turns.after(plain.len()).await;
     }
     Ok(metadata)
 }
@@ -316,25 +356,36 @@ pub(super) fn by_ids(
 
 /// The plan's statement with its values bound (order: `list_sql.rs`).
 fn query(plan: &ListPlan, seek: &Seek, columns: Columns) -> Query<'static, Postgres, PgArguments> {
-    let query = sqlx::query(Shape::of(plan, seek.start, columns).sql())
-        .bind(plan.list.kind.code())
-        .bind(plan.list.key.clone())
-        .bind(plan.list.value.clone())
+    let query = of_list(Shape::of(plan, seek.origin, columns).sql(), plan)
         .bind(i64::from(plan.limit))
         // A place beyond i64 is beyond every list.
         .bind(i64::try_from(seek.skip).unwrap_or(i64::MAX))
         .bind(seek.version);
-    match seek.start {
-        Start::Offset(_) | Start::Range { after: None, before: None } => query,
-        Start::Range { after: Some(after), before: Some(before) } => {
-            query.bind(*after.as_bytes()).bind(*before.as_bytes())
+    let position = match seek.origin {
+        Origin::NearerEnd | Origin::Start(Start::Offset(_) | Start::Range { after: None, before: None }) => {
+            return query;
         }
-        Start::Range { after: Some(id), .. } | Start::Range { before: Some(id), .. } => {
-            query.bind(*id.as_bytes())
+        Origin::Start(Start::Range { after: Some(after), before: Some(before) }) => {
+            return query.bind(*after.as_bytes()).bind(*before.as_bytes());
         }
-        Start::Behind(Position { id, .. }) if plan.sort == Sort::Id => query.bind(*id.as_bytes()),
-        Start::Behind(Position { slot, id }) => query.bind(slot.as_i64()).bind(*id.as_bytes()),
-    }
+        Origin::Start(Start::Range { after: Some(id), .. } | Start::Range { before: Some(id), .. }) => {
+            return query.bind(*id.as_bytes());
+        }
+        Origin::Start(Start::Behind(position)) | Origin::Back(position) => position,
+    };
+    let query = if plan.sort == Sort::Id { query } else { query.bind(position.slot.as_i64()) };
+    query.bind(*position.id.as_bytes())
+}
+
+/// A statement whose first parameters are the list.
+fn of_list(sql: &'static str, plan: &ListPlan) -> Query<'static, Postgres, PgArguments> {
+    sqlx::query(sql).bind(plan.list.kind.code()).bind(plan.list.key.clone()).bind(plan.list.value.clone())
+}
+
+/// The versions in a row, from this column on.
+fn versions_of(row: &PgRow, at: usize, plan: &ListPlan) -> Result<ListVersions, StoreError> {
+    let unverified = if plan.unverified { row.try_get(at + 1)? } else { None };
+    Ok(ListVersions { verified: row.try_get(at)?, unverified })
 }
 
 fn head_of(row: &PgRow) -> Result<Head, StoreError> {
@@ -342,6 +393,7 @@ fn head_of(row: &PgRow) -> Result<Head, StoreError> {
         slot: slot("watermark", row.try_get::<Option<i64>, _>(0)?.unwrap_or(0))?,
         total: row.try_get::<Option<i64>, _>(1)?.map(|total| u64::try_from(total).unwrap_or(0)),
         version: row.try_get(2)?,
+        changed: ListVersions::default(),
     })
 }
 

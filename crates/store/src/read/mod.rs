@@ -24,6 +24,7 @@ pub(crate) mod search;
 mod search_sql;
 pub(crate) mod signatures;
 pub(crate) mod token_accounts;
+mod turns;
 mod walk;
 
 use crate::{Store, StoreError};

@@ -5,11 +5,12 @@ use std::fmt;
 
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
-use vitrine_model::{FACTS_VERSION, Facts, ListKey, ListKind, Pubkey};
+use vitrine_model::{FACTS_VERSION, Facts, ListKey, ListKind, PackedError, Pubkey};
 
 use super::Snapshot;
 use crate::StoreError;
 use crate::read::members::pubkey;
+use crate::stored_body::StoredBody;
 use crate::write::{AssetChange, bits, signed};
 
 /// A page of assets. `$1` the id behind which it begins, `$2` how many.
@@ -44,8 +45,8 @@ pub struct StoredAsset {
     pub version: i64,
     /// What display options add.
     pub splices: Vec<u8>,
-    /// The default answer.
-    pub body: Vec<u8>,
+    /// The default answer, or why what is stored of it is none.
+    pub body: Result<Vec<u8>, PackedError>,
 }
 
 /// The columns of an asset that its facts decide, lists left out.
@@ -199,7 +200,7 @@ pub(crate) async fn damaged(
     for row in sqlx::query(STORED).bind(ids).fetch_all(connection).await? {
         let id = pubkey(row.try_get("asset_id")?)?;
         let AssetChange { facts, rendered, .. } = written[&id];
-        let is_whole = row.try_get::<&[u8], _>("body")? == &rendered.body[..]
+        let is_whole = row.try_get::<StoredBody<'_>, _>("body")?.packed().is_same(&rendered.body)
             && row.try_get::<&[u8], _>("splices")? == &rendered.splices[..]
             && Columns::read(&row)?.differing(facts).next().is_none();
         if !is_whole {
@@ -219,6 +220,6 @@ fn stored(row: &PgRow, list_ids: &[i64], names: &HashMap<i64, ListKey>) -> Resul
         digest: row.try_get("digest")?,
         version: row.try_get("version")?,
         splices: row.try_get("splices")?,
-        body: row.try_get("body")?,
+        body: row.try_get::<StoredBody<'_>, _>("body")?.unpack(),
     })
 }

@@ -132,7 +132,7 @@ async fn insert(connection: &mut PgConnection, rows: &[Row<'_>], order: i64) -> 
         copy::bytes(out, &rendered.digest);
         copy::int8(out, rendered.version);
         copy::bytes(out, &rendered.splices);
-        copy::bytes(out, &rendered.body);
+        copy::bytes(out, rendered.body.as_bytes());
         copy_facts(out, facts.listed, &facts.search);
         copy::int8(out, order);
     }
@@ -203,7 +203,7 @@ async fn replace(connection: &mut PgConnection, rows: &[Row<'_>], order: i64) ->
         .bind(column(rows, |row| row.change.rendered.digest))
         .bind(column(rows, |row| row.change.rendered.version))
         .bind(column(rows, |row| row.change.rendered.splices.as_slice()))
-        .bind(column(rows, |row| row.change.rendered.body.as_slice()))
+        .bind(column(rows, |row| row.change.rendered.body.as_bytes()))
         .bind(FACTS_VERSION)
         .bind(column(rows, |row| row.change.facts.listed))
         .bind(column(rows, |row| facts(row).class.code()))

@@ -264,7 +264,7 @@ impl<'c> Diff<'c> {
 impl Row<'_> {
     /// The bytes that a statement has of it, but for what is small in each.
     pub(super) fn bytes(&self) -> usize {
-        self.change.rendered.body.len() + self.change.rendered.splices.len()
+        self.change.rendered.body.as_bytes().len() + self.change.rendered.splices.len()
     }
 
     fn member(&self, list_id: i64) -> Member {

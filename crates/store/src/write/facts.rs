@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use vitrine_model::{Asset, Display, Pubkey, Slot, splice};
 
 use super::{AssetChange, Owned, Progress};
+use crate::stored_body::StoredBody;
 use crate::{Store, StoreError};
 
 /// Assets that lack facts, locked until the transaction ends. `$1` how many. The number is FACTS_VERSION, and stands in the
@@ -53,7 +54,9 @@ fn change(row: &PgRow) -> Result<AssetChange, StoreError> {
     // All that is stored, which is more than answers show.
     let display = Display { unverified: true, fungible: true, inscription: true, ..Display::default() };
     let mut text = Vec::new();
-    splice(row.try_get(5)?, row.try_get(4)?, &display, &HashMap::new(), &mut text)
+    let body: StoredBody<'_> = row.try_get(5)?;
+    let body = body.unpack().map_err(|error| damaged(error.to_string()))?;
+    splice(&body, row.try_get(4)?, &display, &HashMap::new(), &mut text)
         .map_err(|error| damaged(error.to_string()))?;
     let text = String::from_utf8(text).map_err(|error| damaged(error.to_string()))?;
     let asset = Asset::from_das(&text).map_err(|error| damaged(error.to_string()))?;
@@ -64,6 +67,6 @@ fn change(row: &PgRow) -> Result<AssetChange, StoreError> {
         slot_updated: slot(row.try_get(2)?)?,
         slot_seen: slot(row.try_get(3)?)?,
         facts: asset.facts(),
-        rendered: asset.render(),
+        rendered: asset.render().pack(),
     })
 }

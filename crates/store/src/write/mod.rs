@@ -15,7 +15,7 @@ use std::ops::AddAssign;
 
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
-use vitrine_model::{Facts, ListKey, Pubkey, Rendered, Slot};
+use vitrine_model::{Facts, ListKey, Packed, Pubkey, Slot};
 
 pub(crate) use assets::{bits, signed};
 pub(crate) use chain::parts::parts;
@@ -45,7 +45,7 @@ pub struct AssetChange {
     /// What filters and lists need.
     pub facts: Facts,
     /// What answers need.
-    pub rendered: Rendered,
+    pub rendered: Packed,
 }
 
 /// What became of the changes of a batch.

@@ -168,11 +168,13 @@ impl Made {
         Some((uri, *arrived.get(uri)?))
     }
 
-    /// The bytes of what is written of it.
+    /// The bytes of what it shows, which is about as much as is in memory of what it is made of: not those that are written of it,
+    /// which are packed.
     fn bytes(&self) -> usize {
-        self.composed
-            .as_ref()
-            .map_or(0, |made| made.change.rendered.body.len() + made.change.rendered.splices.len())
+        let Some(made) = &self.composed else { return 0 };
+        let rendered = &made.change.rendered;
+        let body = rendered.body.plain_len().unwrap_or(rendered.body.as_bytes().len());
+        body + rendered.splices.len()
     }
 }
 
