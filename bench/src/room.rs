@@ -37,47 +37,73 @@ pub(crate) async fn make(bench: &Bench, usual: Data) -> Result<()> {
     let usual_bytes = bench.postgres.database(&loading::name(usual.assets())).bytes().await?;
     let needed = needed_bytes(usual_bytes, usual, large, bench.postgres.wal_bytes_max().await?);
     bench.say(&format!("{} assets need some {} GB of disk", large.assets(), gigabytes(needed)));
-    for file in inputs(bench)? {
-        if free_bytes(bench)? < needed {
-            bench.say(&format!("deleting {}, which can be written again", file.display()));
-            fs::remove_file(file)?;
-        }
-    }
     let kept = [SMALL, usual.assets()].map(loading::name);
-    for name in bench.postgres.databases("bench_").await? {
-        if free_bytes(bench)? < needed && !kept.contains(&name) {
-            bench.say(&format!("deleting the database {name} of another run"));
-            let marker = loading::marker(bench, &name);
-            if marker.exists() {
-                fs::remove_file(marker)?;
-            }
-            bench.postgres.drop(&bench.postgres.database(&name)).await?;
-        }
-    }
-    let free = free_bytes(bench)?;
-    if free < needed {
+    let deletable = deletable(bench, &kept).await?;
+    let most = deletable.iter().fold(free_bytes(bench)?, |sum, (bytes, _)| sum.saturating_add(*bytes));
+    if most < needed {
         bail!(
-            "the disk of {} is too small for {} assets: they need {} GB, and {} are free; --large-assets takes fewer",
+            "the disk of {} is too small for {} assets: they need {} GB, and {} could be free; --large-assets takes fewer",
             bench.folder.display(),
             large.assets(),
             gigabytes(needed),
-            gigabytes(free)
+            gigabytes(most)
         );
+    }
+    for (_, what) in deletable {
+        if free_bytes(bench)? < needed {
+            what.delete(bench).await?;
+        }
     }
     Ok(())
 }
 
-/// Files of assets that were imported.
-fn inputs(bench: &Bench) -> Result<Vec<PathBuf>> {
-    let mut inputs = Vec::new();
+/// What a run can make again, or has no use for.
+#[derive(Debug)]
+enum Deletable {
+    /// A file of assets that were imported.
+    Input(PathBuf),
+    /// The database of another run.
+    Database(String),
+}
+
+/// All of it, with its bytes: what is made again soonest comes first.
+async fn deletable(bench: &Bench, kept: &[String]) -> Result<Vec<(u64, Deletable)>> {
+    let mut found = Vec::new();
     for entry in fs::read_dir(&bench.folder)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
         if name.starts_with("assets-") && name.ends_with(".ndjson") {
-            inputs.push(path.clone());
+            found.push((entry.metadata()?.len(), Deletable::Input(entry.path())));
         }
     }
-    Ok(inputs)
+    for name in bench.postgres.databases("bench_").await? {
+        if !kept.contains(&name) {
+            let (bytes, _) = bench.postgres.database(&name).bytes().await?;
+            found.push((bytes, Deletable::Database(name)));
+        }
+    }
+    Ok(found)
+}
+
+impl Deletable {
+    async fn delete(self, bench: &Bench) -> Result<()> {
+        match self {
+            Self::Input(file) => {
+                bench.say(&format!("deleting {}, which can be written again", file.display()));
+                fs::remove_file(file)?;
+            }
+            Self::Database(name) => {
+                bench.say(&format!("deleting the database {name} of another run"));
+                let marker = loading::marker(bench, &name);
+                if marker.exists() {
+                    fs::remove_file(marker)?;
+                }
+                bench.postgres.drop(&bench.postgres.database(&name)).await?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn free_bytes(bench: &Bench) -> Result<u64> {
