@@ -39,8 +39,8 @@ const EXPOSED: [HeaderName; 5] = [
 /// The encodings that are offered, the best first.
 const ENCODINGS: [Encoding; 2] = [Encoding::Zstd, Encoding::Gzip];
 
-/// What all requests pass, one plain call within the other: a stack of boxed services would cost a call of ten items more
-/// than all that the call itself does in this crate.
+/// What all requests pass, one plain call within the other: a stack of services, cloned and boxed at each request, took a
+/// fifth of all instructions of a call of ten items.
 #[derive(Debug)]
 pub(crate) struct Front {
     app: Arc<App>,
