@@ -1,10 +1,12 @@
 //! What processes burn and hold, and what the machine does besides, as the kernel tells it.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::path::Path;
 use std::time::Duration;
+use std::{fs, io};
 
 use anyhow::{Context as _, Result};
+use rustix::io::Errno;
 
 /// CPU time that a server, Postgres and a client have burnt until now, seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -70,14 +72,39 @@ fn parse_machine(stat: &str) -> Option<Machine> {
 /// The CPU time of a process, all its threads that are alive, seconds. The kernel's scheduler counts it in nanoseconds,
 /// where `stat` counts in ticks of 10 ms, which are too long for a slice.
 pub(crate) fn of_process(process: u32) -> Result<f64> {
-    let folder = format!("/proc/{process}/task");
-    let mut nanoseconds = 0;
-    for thread in fs::read_dir(&folder).context(folder)? {
-        // It may have ended since.
-        let Ok(text) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
-        nanoseconds += parse_thread(&text).context("/proc/…/schedstat has another form")?;
+    of_living(process)?.with_context(|| format!("process {process} has ended"))
+}
+
+/// The same; `None` of a process that has ended.
+fn of_living(process: u32) -> Result<Option<f64>> {
+    of_threads(Path::new(&format!("/proc/{process}/task")))
+}
+
+/// That of all threads in a folder of threads; `None` where there is none any more.
+fn of_threads(folder: &Path) -> Result<Option<f64>> {
+    let told = || folder.display().to_string();
+    let Some(threads) = unless_gone(fs::read_dir(folder)).with_context(told)? else { return Ok(None) };
+    let mut nanoseconds = None;
+    for thread in threads {
+        let Some(thread) = unless_gone(thread).with_context(told)? else { continue };
+        let path = thread.path().join("schedstat");
+        let text = unless_gone(fs::read_to_string(&path)).with_context(|| path.display().to_string())?;
+        let Some(text) = text else { continue };
+        let burnt = parse_thread(&text).context("/proc/…/schedstat has another form")?;
+        nanoseconds = Some(nanoseconds.unwrap_or(0) + burnt);
     }
-    Ok(Duration::from_nanos(nanoseconds).as_secs_f64())
+    Ok(nanoseconds.map(|nanoseconds| Duration::from_nanos(nanoseconds).as_secs_f64()))
+}
+
+/// What was read of something that may end at any time; `None` where it has. The kernel says so by two errors: there is no such
+/// file, or no such process once the file is open.
+fn unless_gone<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn parse_thread(schedstat: &str) -> Option<u64> {
@@ -118,7 +145,7 @@ fn family(parent: u32) -> Result<BTreeMap<u32, f64>> {
     for child in children.split_whitespace() {
         let child = child.parse()?;
         // It may have ended since.
-        if let Ok(burnt) = of_process(child) {
+        if let Some(burnt) = of_living(child)? {
             family.insert(child, burnt);
         }
     }
@@ -190,6 +217,22 @@ mod tests {
         assert_eq!(parse_machine("intr 1\n"), None);
         let (before, after) = (Machine::now().unwrap(), Machine::now().unwrap());
         assert!(before.used > 0.0 && after.used >= before.used);
+    }
+
+    #[test]
+    fn only_a_thread_that_is_gone_is_skipped() {
+        let folder = tempfile::tempdir().unwrap();
+        let thread = |name: &str| folder.path().join(name);
+        assert_eq!(of_threads(&thread("ended")).unwrap(), None);
+        fs::create_dir(thread("1")).unwrap();
+        assert_eq!(of_threads(folder.path()).unwrap(), None, "its one thread has ended");
+        fs::create_dir(thread("2")).unwrap();
+        fs::write(thread("2/schedstat"), "2500000000 30 4\n").unwrap();
+        assert_eq!(of_threads(folder.path()).unwrap(), Some(2.5));
+        fs::create_dir_all(thread("3/schedstat")).unwrap();
+        assert!(of_threads(folder.path()).is_err(), "there is one that cannot be read");
+        let gone = |errno: Errno| unless_gone::<()>(Err(errno.into())).is_ok();
+        assert!(gone(Errno::SRCH) && gone(Errno::NOENT) && !gone(Errno::ACCESS) && !gone(Errno::MFILE));
     }
 
     #[test]
