@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::bench::Bench;
 use crate::client::LoadClient;
@@ -239,7 +239,8 @@ impl Runner {
     }
 }
 
-/// Adds slices to the results, each as a turn, and those of a round together as a sample. Returns these samples.
+/// Adds slices to the results, each as a turn, and those of a round together as a sample. Returns these samples. A round
+/// without a single call is an error: nothing would be measured, and what is compared by rounds would be of two rounds.
 fn collect(
     results: &mut Results,
     (name, lane): (&str, Lane),
@@ -259,7 +260,11 @@ fn collect(
             results.add_turn(name, lane, turn, sample);
         }
     }
-    let samples: Vec<Sample> = rounds.iter().filter_map(|tally| tally.sample(connections)).collect();
+    let sampled = |tally: &Tally| tally.sample(connections);
+    let samples: Option<Vec<Sample>> = rounds.iter().map(sampled).collect();
+    let samples = samples
+        .filter(|samples| !samples.is_empty())
+        .with_context(|| format!("{name} ({lane}): a round without a single call"))?;
     for &sample in &samples {
         results.add(name, lane, sample);
     }
@@ -328,6 +333,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+    use crate::figures::walks;
+    use crate::goals;
 
     #[test]
     fn everybody_has_a_slice_in_each_turn_and_comes_first_as_often_as_last() {
@@ -374,6 +381,45 @@ mod tests {
         assert_eq!((samples[0].p50_ms, samples[0].p99_ms), (Some(0.1), Some(0.3)));
         assert!((samples[0].cpu_ms() - 0.3).abs() < 1e-9 && (samples[0].rate - 100.0).abs() < 1e-9);
         assert_eq!(results.rows[0].turns.iter().map(|(turn, _)| *turn).collect::<Vec<_>>(), [4, 5, 6]);
+    }
+
+    #[test]
+    fn what_has_no_calls_is_not_passed_over() {
+        let slice = |round, calls| Slice {
+            round,
+            turn: round,
+            cpu: Cpu::default(),
+            report: Some(Report { calls, seconds: 0.1, ..Report::default() }),
+        };
+        let collected = |slices| collect(&mut Results::default(), ("a", Lane::Postgres), slices, 1);
+        assert!(collected(vec![]).is_err());
+        assert!(collected(vec![slice(0, 0)]).is_err());
+        assert!(collected(vec![slice(0, 3), slice(1, 0)]).is_err());
+        assert_eq!(collected(vec![slice(0, 3), slice(1, 1)]).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_walk_that_slows_down_is_judged_by_all_of_it() {
+        let mut results = Results::default();
+        // Pages a turn. Both walks have 600 pages, and while both are on their way the one by number is hardly slower.
+        let walks = [(false, &[200, 200, 200][..]), (true, &[200, 190, 180, 10, 10, 10])];
+        for (by_number, pages) in walks {
+            let slices = pages.iter().zip(1..).map(|(&calls, turn)| Slice {
+                round: 0,
+                turn,
+                cpu: Cpu::default(),
+                report: Some(Report {
+                    calls,
+                    seconds: 0.2,
+                    latencies: vec![(1_000, calls)],
+                    ..Report::default()
+                }),
+            });
+            collect(&mut results, (&walks::name(by_number, 1), Lane::Cached), slices.collect(), 1).unwrap();
+        }
+        let goals = goals::all(&results);
+        let goal = goals.iter().find(|goal| goal.figure == "a walk by page number").unwrap();
+        assert_eq!((goal.measured.as_str(), goal.met), ("2.00", Some(false)), "{}", goal.others);
     }
 
     #[test]

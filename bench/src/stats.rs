@@ -49,8 +49,20 @@ pub(crate) struct Quartiles {
     pub(crate) low: f64,
     /// A quarter of the values lies above this one.
     pub(crate) high: f64,
-    /// Between these the median would lie in nineteen of twenty such runs, were turns independent of one another.
-    pub(crate) sure: (f64, f64),
+    /// Between these the median would lie in nineteen of twenty such runs, were turns independent of one another; of fewer
+    /// than six values nobody can tell.
+    pub(crate) sure: Option<(f64, f64)>,
+}
+
+/// How sure it is on which side of a bound a median lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Certainty {
+    /// Another run would find it on the same side.
+    Clear,
+    /// Another run might well find it on the other side.
+    Noise,
+    /// There are too few values to tell.
+    FewValues,
 }
 
 impl Quartiles {
@@ -65,18 +77,35 @@ impl Quartiles {
             let (below, above) = (values[quarters / 4], values[quarters.div_ceil(4)]);
             below + (above - below) * float_len(quarters % 4) / 4.0
         });
-        // The interval of the median by its ranks; of a few values it is all of them.
-        let count = float_len(values.len());
-        let outside = float_len(last / 2).min((count - 1.96 * count.sqrt()) / 2.0).max(0.0);
-        let outside = (0..=last / 2).take_while(|&rank| float_len(rank) <= outside).count() - 1;
-        let sure = (values[outside], values[last - outside]);
+        let sure = outside(values.len()).map(|outside| (values[outside], values[last - outside]));
         Some(Self { median, low, high, sure })
     }
 
-    /// Whether the median of another run might well lie on the other side of a bound.
-    pub(crate) fn is_noise(&self, bound: f64) -> bool {
-        self.sure.0 < bound && bound < self.sure.1
+    /// How sure it is on which side of a bound the median lies.
+    pub(crate) fn certainty(&self, bound: f64) -> Certainty {
+        match self.sure {
+            Some((low, high)) if low < bound && bound < high => Certainty::Noise,
+            Some(_) => Certainty::Clear,
+            None => Certainty::FewValues,
+        }
     }
+}
+
+/// How many of so many sorted values lie outside, on each side, of an interval that holds the true median in 95 % of all
+/// cases: how many values lie below it is a binomial distribution. `None` where not even all of them are enough.
+fn outside(count: usize) -> Option<usize> {
+    let all = float_len(count);
+    // In logarithms: of many values a single probability is less than a float can say.
+    let (mut log, mut below, mut outside) = (-all * std::f64::consts::LN_2, 0.0, None);
+    for rank in 0..count / 2 {
+        below += log.exp();
+        if below > 0.025 {
+            break;
+        }
+        outside = Some(rank);
+        log += ((all - float_len(rank)) / float_len(rank + 1)).ln();
+    }
+    outside
 }
 
 impl fmt::Display for Quartiles {
@@ -129,19 +158,30 @@ mod tests {
     #[test]
     fn quartiles_have_a_half_between_them() {
         assert_eq!(Quartiles::of([f64::NAN, f64::INFINITY]), None);
-        assert_eq!(
-            Quartiles::of([2.0]),
-            Some(Quartiles { median: 2.0, low: 2.0, high: 2.0, sure: (2.0, 2.0) })
-        );
+        assert_eq!(Quartiles::of([2.0]), Some(Quartiles { median: 2.0, low: 2.0, high: 2.0, sure: None }));
         let found = Quartiles::of([9.0, 1.0, 5.0, 2.0, f64::NAN, 4.0]).unwrap();
-        assert_eq!(found, Quartiles { median: 4.0, low: 2.0, high: 5.0, sure: (1.0, 9.0) });
+        assert_eq!(found, Quartiles { median: 4.0, low: 2.0, high: 5.0, sure: None });
         assert_eq!(found.to_string(), "4.00 (2.00 to 5.00)");
         let between = Quartiles::of([3.0, 1.0]);
-        assert_eq!(between, Some(Quartiles { median: 2.0, low: 1.5, high: 2.5, sure: (1.0, 3.0) }));
-        assert!(found.is_noise(4.9) && !found.is_noise(9.0) && !found.is_noise(1.0));
-        // Of a hundred the tenth above and below the middle: the binomial's own 95 %.
+        assert_eq!(between, Some(Quartiles { median: 2.0, low: 1.5, high: 2.5, sure: None }));
         let many = Quartiles::of((1..=100).map(f64::from)).unwrap();
-        assert_eq!((many.low, many.high, many.sure), (25.75, 75.25, (41.0, 60.0)));
+        assert_eq!((many.low, many.high, many.sure), (25.75, 75.25, Some((40.0, 61.0))));
+    }
+
+    #[test]
+    fn a_median_is_sure_from_six_values_on() {
+        // Tables of the sign test; beyond them the normal distribution's 1.96 deviations, 31 of them here.
+        let found = [0, 1, 5, 6, 8, 9, 12, 25, 100].map(outside);
+        let wanted = [None, None, None, Some(0), Some(0), Some(1), Some(2), Some(7), Some(39)];
+        assert_eq!(found, wanted);
+        let many = outside(4_000).unwrap();
+        assert!((1_936..=1_938).contains(&many), "{many}");
+        let certainty =
+            |values: &[f64], bound| Quartiles::of(values.iter().copied()).unwrap().certainty(bound);
+        let six = [1.0, 2.0, 4.0, 5.0, 9.0, 3.0];
+        assert_eq!(certainty(&six, 8.9), Certainty::Noise);
+        assert_eq!([certainty(&six, 1.0), certainty(&six, 9.0)], [Certainty::Clear; 2]);
+        assert_eq!([certainty(&six[..5], 8.9), certainty(&six[..5], 10.0)], [Certainty::FewValues; 2]);
     }
 
     #[test]
