@@ -260,8 +260,7 @@ fn collect(
             results.add_turn(name, lane, turn, sample);
         }
     }
-    let sampled = |tally: &Tally| tally.sample(connections);
-    let samples: Option<Vec<Sample>> = rounds.iter().map(sampled).collect();
+    let samples: Option<Vec<Sample>> = rounds.iter().map(|tally| tally.sample(connections)).collect();
     let samples = samples
         .filter(|samples| !samples.is_empty())
         .with_context(|| format!("{name} ({lane}): a round without a single call"))?;

@@ -26,11 +26,16 @@ const START_POLL: Duration = Duration::from_millis(1);
 const CACHES_OFF: [(&str, &str); 2] =
     [("VITRINE_CACHE_BODY_BYTES_MAX", "0"), ("VITRINE_CACHE_PLACES_MAX", "0")];
 
-/// Whether a server remembers anything.
+/// The setting by which no keys of pages are remembered.
+const NO_PAGES: (&str, &str) = ("VITRINE_CACHE_PAGE_BYTES_MAX", "0");
+
+/// What a server remembers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caches {
     /// As by default.
     On,
+    /// Bodies and places as by default, and no keys of pages.
+    WithoutPages,
     /// None.
     Off,
 }
@@ -109,8 +114,10 @@ impl Launcher {
     pub(crate) async fn serve(&self, database: &Database, caches: Caches) -> Result<Server> {
         let mut command = self.product(&["serve", "--listen", "127.0.0.1:0"]);
         command.env("DATABASE_URL", database.url()).env("VITRINE_TIERS_FILE", &self.tiers);
-        if caches == Caches::Off {
-            command.envs(CACHES_OFF);
+        match caches {
+            Caches::On => {}
+            Caches::WithoutPages => _ = command.env(NO_PAGES.0, NO_PAGES.1),
+            Caches::Off => _ = command.envs(CACHES_OFF),
         }
         self.listening(command, &format!("serve-{}-{caches:?}", database.name)).await
     }

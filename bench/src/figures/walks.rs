@@ -1,4 +1,5 @@
-//! Walks over the whole large group, by cursor and by number, alone and in company.
+//! Walks over the whole large group, by cursor and by number, alone and in company, each page by its keys: the server with
+//! caches remembers bodies and places, and no pages, which from the third walk on it would.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use crate::data::Kind;
 use crate::lists::Sort;
 use crate::load::{Spec, Walk, Work};
 use crate::scenario::{Lane, Request};
+use crate::server::{Caches, Server};
 use crate::site::Site;
 
 /// Items of a page of a walk.
@@ -37,23 +39,27 @@ pub(crate) async fn run(bench: &mut Bench, site: &Site) -> Result<()> {
     }
     let members = site.list(Kind::Group, 0)?.ordered(Sort::Id, false);
     let ids = bench.write_ids("walk", &members)?;
+    let keyed = bench.launcher.serve(&site.database, Caches::WithoutPages).await?;
+    // Whoever walks first would else find bodies and places for all others.
+    bench.load("the first walk", &spec(&keyed, site, (true, 1), &ids)).await?;
     for _ in 0..bench.options.rounds() {
         for walkers in [1, 8] {
             let mut entries = Vec::new();
-            for lane in [Lane::Cached, Lane::Plain] {
-                for &(by_number, _) in walks.iter().filter(|walk| walk.1 == walkers) {
-                    entries.extend(entry(site, lane, (by_number, walkers), &ids));
+            for (lane, server) in [(Lane::Cached, &keyed), (Lane::Plain, &site.plain)] {
+                for &walk in walks.iter().filter(|walk| walk.1 == walkers) {
+                    let spec = Box::new(spec(server, site, walk, &ids));
+                    let load = Load::Http { server: server.pid, spec };
+                    entries.push(Entry { name: name(walk.0, walkers), lane, load });
                 }
             }
-            // Each to its end.
+            // Each to its end: a round of a walk is all of it.
             compare(bench, entries, Course { rounds: 1, turns: None, slice: SLICE }, &[]).await?;
         }
     }
-    Ok(())
+    keyed.stop().await
 }
 
-fn entry(site: &Site, lane: Lane, (by_number, walkers): (bool, usize), ids: &Path) -> Option<Entry> {
-    let server = site.server(lane)?;
+fn spec(server: &Server, site: &Site, (by_number, walkers): (bool, usize), ids: &Path) -> Spec {
     let first = Request::new(Kind::Group, 0, LIMIT);
     let (start, next) = if by_number {
         (first.clone().with("page", "1"), first.with_place("page", false))
@@ -61,16 +67,11 @@ fn entry(site: &Site, lane: Lane, (by_number, walkers): (bool, usize), ids: &Pat
         (first.clone(), first.with_place("cursor", true))
     };
     let walk = Walk { first: start.body(), next: next.body(), by_number, ids: ids.to_owned(), limit: LIMIT };
-    let spec = Spec {
+    Spec {
         address: server.address,
         path: site.path.clone(),
         accept_encoding: None,
         connections: walkers,
         work: Work::Walk(walk),
-    };
-    Some(Entry {
-        name: name(by_number, walkers),
-        lane,
-        load: Load::Http { server: server.pid, spec: Box::new(spec) },
-    })
+    }
 }
