@@ -23,9 +23,10 @@ pub(crate) const FIRST_SMALL: u64 = 12;
 /// Seeds everything.
 const SEED: u64 = 0x76_69_74_72_69_6e_65;
 
-/// Slots of creation start here, and those of later changes beyond all that are made here.
+/// Slots of creation start here; all that are made here lie below those of later changes.
 const FIRST_SLOT: u64 = 180_000_000;
-const CHANGED_SLOT: u64 = 380_000_000;
+/// The slot that an asset was updated in is this one and its revision, where that is above 0.
+pub(crate) const CHANGED_SLOT: u64 = 380_000_000;
 
 /// How many assets share a slot of creation, and an owner, about.
 const PER_SLOT: u64 = 8;

@@ -4,15 +4,17 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use sqlx::Connection as _;
+use sqlx::postgres::PgConnection;
 use tokio::io::AsyncWriteExt;
 use tokio::process::ChildStdin;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::interval;
+use tokio::time::{interval, sleep};
 
 use crate::bench::Bench;
 use crate::compare::{Entry, compare};
-use crate::data::{Data, Kind, Member};
+use crate::data::{CHANGED_SLOT, Data, Kind, Member};
 use crate::http::{Connection, post};
 use crate::lists::Sort;
 use crate::load::{Answer, Call};
@@ -29,7 +31,8 @@ const RATE: u64 = 2_000;
 /// How many times a second some of them are sent.
 const TICKS: u64 = 50;
 
-/// A batch of the import: four transactions a second, as somebody who follows a chain would have.
+/// A batch of the import at most, as somebody who follows a chain would have it. At this pace few are full: what has come after
+/// `import.batch_wait_ms`, 200, is written, some 400 assets.
 const BATCH_ASSETS: &str = "500";
 
 /// Items of a page.
@@ -41,7 +44,11 @@ const PAGES: usize = 32;
 /// Connections of the closed loops.
 pub(crate) const CONNECTIONS: [usize; 2] = [1, 16];
 
-/// The name of the figure that tells whether the writes kept their pace.
+/// How often it is looked whether another transaction has been committed, and for how long.
+const COMMIT_POLL: Duration = Duration::from_millis(2);
+const COMMIT_PATIENCE: Duration = Duration::from_mins(1);
+
+/// The name of the figure that tells whether the writes, as they were committed, kept their pace.
 pub(crate) const WRITTEN: &str = "writes: changed assets while reading";
 
 /// The least of it that counts as the pace.
@@ -73,10 +80,13 @@ pub(crate) async fn run(bench: &mut Bench, data: Data, database: &Database) -> R
     measure(bench, &site, &calls, None).await?;
     let mut feed = Feed::start(bench, data, &copy)?;
     feed.flows().await?;
-    let (start, before) = (Instant::now(), feed.sent());
+    let mut connection = copy.connect().await?;
+    let before = next_commit(&mut connection).await?;
     let writer = feed.importer;
     measure(bench, &site, &calls, Some(writer)).await?;
-    let rate = float(feed.sent() - before) / start.elapsed().as_secs_f64();
+    let after = next_commit(&mut connection).await?;
+    let rate = float(after.0 - before.0) / (after.1 - before.1).as_secs_f64();
+    connection.close().await?;
     feed.end().await?;
     bench.say(&format!("{WRITTEN:64}  {}/s", figure(rate)));
     bench.results.collect(WRITTEN, "assets/s", [rate]);
@@ -120,6 +130,33 @@ fn calls(bench: &Bench, members: &[Member]) -> Result<Vec<Call>> {
         .collect()
 }
 
+/// Changes that are committed right after the next transaction, and when that was: from one transaction to another the pace is
+/// that of what is written, however much is on its way and however large batches are.
+async fn next_commit(connection: &mut PgConnection) -> Result<(u64, Instant)> {
+    let before = committed(connection).await?;
+    let end = Instant::now() + COMMIT_PATIENCE;
+    loop {
+        let now = Instant::now();
+        let changes = committed(connection).await?;
+        if changes != before {
+            return Ok((changes, now));
+        }
+        ensure!(now < end, "no changed asset is committed any more");
+        sleep(COMMIT_POLL).await;
+    }
+}
+
+/// Changes that are committed. The slot of an asset says how many it has seen; read from the index `asset_updated`.
+async fn committed(connection: &mut PgConnection) -> Result<u64> {
+    let changes: i64 = sqlx::query_scalar(
+        "SELECT coalesce(sum(slot_updated - $1), 0)::bigint FROM asset WHERE slot_updated > $1",
+    )
+    .bind(i64::try_from(CHANGED_SLOT)?)
+    .fetch_one(connection)
+    .await?;
+    Ok(u64::try_from(changes)?)
+}
+
 /// After the last write both servers must say the same: what one remembers is not old.
 async fn agree(site: &Site, calls: &[Call]) -> Result<()> {
     for call in calls {
@@ -154,11 +191,6 @@ impl Feed {
     async fn flows(&mut self) -> Result<()> {
         self.sent.wait_for(|sent| *sent >= RATE).await.context("the feed of changed assets ended")?;
         Ok(())
-    }
-
-    /// Changed assets sent until now.
-    fn sent(&self) -> u64 {
-        *self.sent.borrow()
     }
 
     /// Ends it, and makes sure that all of it was written.
