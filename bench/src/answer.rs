@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn a_right_answer_passes_and_each_wrong_one_is_told() {
         let data = Data::new(300);
-        let list = List::collect(data, &[(Kind::Group, 1)]).swap_remove(0);
+        let list = List::collect(data, &[(Kind::Group, 1)], usize::MAX).swap_remove(0);
         let members = list.ordered(Sort::Id, false)[..10].to_vec();
         let expected = Expected { members: members.clone(), limit: 10, grand_total: Some(30) };
         let head = check(&page(data, &members, 10), &expected, data).unwrap();

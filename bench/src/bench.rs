@@ -1,20 +1,22 @@
-//! What a run works with: folders, Postgres, processes, and the load client's side of a measurement.
+//! What a run works with: folders, Postgres, processes, and what was found.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use anyhow::{Context as _, Result, ensure};
 
+use crate::client::LoadClient;
+use crate::compare::Disturbance;
 use crate::data::Member;
 use crate::load::{Report, Spec};
 use crate::options::Options;
-use crate::postgres::{Database, Postgres};
-use crate::results::{Results, Sample};
-use crate::server::{Launcher, Server};
-use crate::stats::float;
-use crate::usage::{self, Cpu};
+use crate::postgres::Postgres;
+use crate::results::Results;
+use crate::server::Launcher;
+
+/// How long a load may take that has an end.
+const LOAD_MAX: Duration = Duration::from_hours(1);
 
 /// A run.
 #[derive(Debug)]
@@ -29,6 +31,12 @@ pub(crate) struct Bench {
     pub(crate) launcher: Launcher,
     /// What was found until now.
     pub(crate) results: Results,
+    /// The number of the last turn of all comparisons.
+    pub(crate) turn: usize,
+    /// How many times pgbench was started.
+    pub(crate) pgbenches: usize,
+    /// What the machine did besides.
+    pub(crate) disturbance: Disturbance,
 }
 
 impl Bench {
@@ -38,70 +46,13 @@ impl Bench {
         eprintln!("{line}");
     }
 
-    /// Runs a load on a server and accounts for what it burns. A wrong answer is an error that names `what`.
-    pub(crate) async fn load(&self, what: &str, server: &Server, spec: &Spec) -> Result<(Report, Cpu)> {
-        let mut child = self.launcher.load_client()?;
-        let client = child.id().context("the load client has ended already")?;
-        let mut input = child.stdin.take().context("stdin of the load client")?;
-        let mut lines = BufReader::new(child.stdout.take().context("stdout of the load client")?).lines();
-        let spec = serde_json::to_string(spec)? + "\n";
-        input.write_all(spec.as_bytes()).await?;
-        let mut line = lines.next_line().await?.context("the load client said nothing")?;
-        let (mut cpu, mut before) = (Cpu::default(), None);
-        if line == "ready" {
-            before = Some(self.cpu(server.pid, client)?);
-            input.write_all(b"go\n").await?;
-            line = lines.next_line().await?.context("the load client ended early")?;
-        }
-        if let Some(before) = before {
-            cpu = self.cpu(server.pid, client)?.since(before);
-        }
-        let report: Report = serde_json::from_str(&line).with_context(|| line.clone())?;
-        if let Some(wrong) = &report.wrong {
-            bail!("{what}: {wrong}");
-        }
-        drop(input);
-        child.wait().await?;
-        Ok((report, cpu))
-    }
-
-    fn cpu(&self, server: u32, client: u32) -> Result<Cpu> {
-        Ok(Cpu {
-            server: usage::of_process(server)?,
-            postgres: usage::of_postgres(self.postgres.pid())?,
-            client: usage::of_process(client)?,
-        })
-    }
-
-    /// Runs pgbench and accounts for what it burns, without what connecting costs.
-    pub(crate) async fn pgbench(
-        &self,
-        database: &Database,
-        scripts: &[PathBuf],
-        clients: usize,
-        length: Duration,
-    ) -> Result<Sample> {
-        let burnt = || -> Result<Cpu> {
-            let (postgres, client) = (usage::of_postgres(self.postgres.pid())?, usage::of_our_children()?);
-            Ok(Cpu { server: 0.0, postgres, client })
-        };
-        let before = burnt()?;
-        let connected = self.postgres.connect_only(database, scripts, clients).await?;
-        let connecting = burnt()?.since(before);
-        let before = burnt()?;
-        let paced = self.postgres.pgbench(database, scripts, clients, length).await?;
-        let cpu = burnt()?.since(before).since(connecting);
-        let calls = float(paced.calls.saturating_sub(connected.calls).max(1));
-        Ok(Sample {
-            rate: paced.rate,
-            mean_ms: paced.mean_ms,
-            p50_ms: None,
-            p99_ms: None,
-            body_bytes: 0.0,
-            server_ms: 0.0,
-            postgres_ms: cpu.postgres * 1_000.0 / calls,
-            client_ms: cpu.client * 1_000.0 / calls,
-        })
+    /// Lets a load come to its end on its own, and measures nothing. A wrong answer is an error that names `what`.
+    pub(crate) async fn load(&self, what: &str, spec: &Spec) -> Result<Report> {
+        let mut client = LoadClient::start(&self.launcher, what, spec).await?;
+        let report = client.slice(LOAD_MAX).await?;
+        client.end().await?;
+        ensure!(report.is_done, "{what} does not end");
+        Ok(report)
     }
 
     /// Writes ids to a file for the load client.

@@ -39,7 +39,7 @@ const SPREAD_AUTHORITIES: u64 = 4_294_967_291;
 pub(crate) const ASSETS_MAX: u64 = 100_000_000;
 
 /// What a list is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
     /// A collection.
     Group,

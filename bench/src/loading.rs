@@ -14,7 +14,6 @@ use vitrine_store::MIGRATOR;
 
 use crate::bench::Bench;
 use crate::data::{Data, GENERATION};
-use crate::plain_bodies;
 use crate::postgres::Database;
 use crate::usage;
 
@@ -46,31 +45,42 @@ struct Marker {
     imported: Imported,
 }
 
+/// What the database of so many assets is called.
+pub(crate) fn name(assets: u64) -> String {
+    format!("bench_{assets}")
+}
+
+/// The file that says that a database is whole.
+pub(crate) fn marker(bench: &Bench, name: &str) -> PathBuf {
+    bench.folder.join(format!("{name}.json"))
+}
+
+/// What the import of so many assets took, if they are there from an earlier run and may be used.
+pub(crate) async fn found(bench: &Bench, data: Data) -> Result<Option<Imported>> {
+    let name = name(data.assets());
+    let found = read_marker(&marker(bench, &name)).filter(|found| {
+        let is_same = (found.generation, found.assets) == (GENERATION, data.assets());
+        !bench.options.fresh && is_same && found.schema == schema()
+    });
+    let is_there = bench.postgres.exists(&bench.postgres.database(&name)).await?;
+    Ok(found.filter(|_| is_there).map(|found| found.imported))
+}
+
 /// The database of so many assets: found, or made and loaded.
 pub(crate) async fn load(bench: &Bench, data: Data) -> Result<(Database, Imported)> {
     let assets = data.assets();
-    let name = format!("bench_{assets}");
-    let marker = bench.folder.join(format!("{name}.json"));
-    let database = bench.postgres.database(&name);
-    if !bench.options.fresh
-        && let Some(found) = read_marker(&marker)
-        && (found.generation, found.assets) == (GENERATION, assets)
-        && found.schema == schema()
-        && bench.postgres.exists(&database).await?
-    {
+    let name = name(assets);
+    if let Some(imported) = found(bench, data).await? {
         bench.say(&format!("{assets} assets are there from an earlier run"));
-        if plain_bodies::make(&database).await? {
-            database.settle().await?;
-        }
-        return Ok((database, found.imported));
+        return Ok((bench.postgres.database(&name), imported));
     }
+    let marker = marker(bench, &name);
     if marker.exists() {
         fs::remove_file(&marker)?;
     }
     let database = bench.postgres.create(&name, None).await?;
     let imported = import_new(bench, data, &database).await?;
     bench.say(&format!("{assets} assets imported in {:.1} s", imported.seconds));
-    plain_bodies::make(&database).await?;
     database.settle().await?;
     let written = Marker { generation: GENERATION, assets, schema: schema(), imported };
     fs::write(&marker, serde_json::to_string(&written)?)?;

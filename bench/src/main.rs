@@ -7,20 +7,25 @@ mod answer;
 mod bench;
 mod chain;
 mod chunked;
+mod client;
+mod compare;
 mod data;
 mod figures;
 mod goals;
 mod http;
+mod latency;
 mod lists;
 mod load;
 mod loading;
 mod machine;
 mod null_server;
 mod options;
+mod pgbench;
 mod plain_bodies;
 mod postgres;
 mod report;
 mod results;
+mod room;
 mod rounds;
 mod scenario;
 mod server;
@@ -37,6 +42,7 @@ use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
 use bench::Bench;
+use compare::Disturbance;
 use data::{Data, FIRST_SMALL, Kind};
 use options::{Options, Part};
 use postgres::Postgres;
@@ -82,15 +88,21 @@ async fn with_postgres(options: Options) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let postgres = Postgres::open(&folder.join("postgres")).await?;
     let launcher = Launcher::new(&folder).await?;
-    let mut bench = Bench { options, folder, postgres, launcher, results: Results::default() };
+    let (results, disturbance) = (Results::default(), Disturbance::default());
+    let mut bench =
+        Bench { options, folder, postgres, launcher, results, turn: 0, pgbenches: 0, disturbance };
     let measured = tokio::select! {
         measured = measure(&mut bench) => measured,
         _ = interrupt.recv() => Err(anyhow::anyhow!("interrupted")),
         _ = terminate.recv() => Err(anyhow::anyhow!("interrupted")),
     };
-    let Bench { options, postgres, results, .. } = bench;
+    let Bench { options, postgres, mut results, disturbance, .. } = bench;
     postgres.close().await?;
     measured?;
+    if let Some([others, stolen]) = disturbance.told() {
+        results.facts.insert("used by other processes", others);
+        results.facts.insert("stolen from this machine", stolen);
+    }
     tell(&options, &results)
 }
 
@@ -107,8 +119,13 @@ async fn pages(bench: &mut Bench) -> Result<()> {
     let data = Data::new(bench.options.assets());
     let (database, imported) = loading::load(bench, data).await?;
     figures::import::note(bench, data, imported);
+    // Of the other sizes Postgres alone reads nothing.
+    if plain_bodies::make(&database).await? {
+        database.settle().await?;
+    }
+    room::make(bench, data).await?;
     let empty = bench.launcher.null_server().await?;
-    let site = Site::open(bench, data, database.clone(), &lists(data)).await?;
+    let site = Site::open(bench, data, database.clone(), &lists(data), usize::MAX).await?;
     rounds::run(bench, &site, &empty).await?;
     figures::by_id::run(bench, &site, &empty).await?;
     figures::walks::run(bench, &site).await?;
@@ -142,7 +159,12 @@ fn lists(data: Data) -> Vec<(Kind, u64)> {
 fn tell(options: &Options, results: &Results) -> Result<()> {
     let goals = goals::all(results);
     for goal in goals.iter().filter(|goal| goal.met.is_some()) {
-        println!("{:7} {}: {} ({})", goal.verdict(), goal.figure, goal.measured, goal.target);
+        println!("{:20} {}: {} ({})", goal.verdict(), goal.figure, goal.measured, goal.target);
+    }
+    for name in ["used by other processes", "stolen from this machine"] {
+        if let Some(share) = results.facts.get(name) {
+            println!("{name}: {share}");
+        }
     }
     if results.rows.is_empty() && results.figures.is_empty() {
         bail!("nothing of that name was measured");

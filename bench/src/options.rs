@@ -38,9 +38,12 @@ pub(crate) struct Options {
     /// --only none]
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Also the size of 10 million assets, where the disk has room
+    /// Also the size of 10 million assets: what a page of its large group costs, and what its import takes
     #[arg(long)]
-    pub(crate) large: bool,
+    large: bool,
+    /// The same with so many assets [default: 10000000]
+    #[arg(long, value_name = "N")]
+    large_assets: Option<u64>,
     /// Run a part of the bench in this process
     #[command(subcommand)]
     pub(crate) part: Option<Part>,
@@ -62,6 +65,12 @@ impl Options {
     pub(crate) fn check(&self) -> Result<()> {
         let assets = self.assets();
         ensure!((10_000..=ASSETS_MAX).contains(&assets), "--assets must be between 10,000 and {ASSETS_MAX}");
+        if let Some(large) = self.large_assets() {
+            ensure!(
+                large > assets && large <= ASSETS_MAX,
+                "--large-assets must be above {assets} and at most {ASSETS_MAX}"
+            );
+        }
         ensure!(self.rounds() >= 1, "--rounds must be at least 1");
         ensure!(
             (0.05..=600.0).contains(&self.seconds().as_secs_f64()),
@@ -73,6 +82,11 @@ impl Options {
     /// How many assets.
     pub(crate) fn assets(&self) -> u64 {
         self.assets.unwrap_or(if self.quick { 100_000 } else { 1_000_000 })
+    }
+
+    /// How many assets the large size has, where it is asked for.
+    pub(crate) fn large_assets(&self) -> Option<u64> {
+        self.large_assets.or(self.large.then_some(10_000_000))
     }
 
     /// Assets of the import that is timed beside COPY.
@@ -149,5 +163,14 @@ mod tests {
         let ingest = Options::try_parse_from(["vitrine-bench", "--only", "ingest"]).unwrap();
         assert!(ingest.wants("ingest") && !ingest.wants_pages() && full.wants_pages());
         assert!(small.check().is_err());
+        let large = |arguments: &[&str]| {
+            let all = ["vitrine-bench"].iter().chain(arguments);
+            Options::try_parse_from(all).unwrap()
+        };
+        assert_eq!((full.large_assets(), large(&["--large"]).large_assets()), (None, Some(10_000_000)));
+        let smaller = large(&["--quick", "--large-assets", "300000"]);
+        assert_eq!(smaller.large_assets(), Some(300_000));
+        smaller.check().unwrap();
+        assert!(large(&["--large-assets", "1000000"]).check().is_err());
     }
 }

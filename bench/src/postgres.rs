@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use tokio::process::Command;
@@ -19,6 +18,9 @@ use crate::plain_bodies::PLAIN_BODIES;
 
 /// The load client of the lane.
 const PGBENCH: &str = "pgbench";
+
+/// It has to be told how long to run; none takes as long as this.
+const PGBENCH_SECONDS_MAX: u32 = 86_400;
 
 /// A running cluster; [`Postgres::close`] stops it.
 #[derive(Debug)]
@@ -33,17 +35,6 @@ pub(crate) struct Database {
     /// Its name.
     pub(crate) name: String,
     options: PgConnectOptions,
-}
-
-/// What pgbench found.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Paced {
-    /// Statements that ran.
-    pub(crate) calls: u64,
-    /// Statements a second, without the time to connect.
-    pub(crate) rate: f64,
-    /// Milliseconds a statement on the average.
-    pub(crate) mean_ms: f64,
 }
 
 impl Postgres {
@@ -94,6 +85,23 @@ impl Postgres {
         Ok(query.bind(&database.name).fetch_one(&mut connection).await?)
     }
 
+    /// The names of all databases that begin so.
+    pub(crate) async fn databases(&self, prefix: &str) -> Result<Vec<String>> {
+        let mut connection = PgConnection::connect_with(&self.admin).await?;
+        let query =
+            sqlx::query_scalar("SELECT datname::text FROM pg_database WHERE starts_with(datname, $1)");
+        Ok(query.bind(prefix).fetch_all(&mut connection).await?)
+    }
+
+    /// To how many bytes WAL grows between checkpoints, about.
+    pub(crate) async fn wal_bytes_max(&self) -> Result<u64> {
+        let mut connection = PgConnection::connect_with(&self.admin).await?;
+        let bytes: i64 = sqlx::query_scalar("SELECT pg_size_bytes(current_setting('max_wal_size'))")
+            .fetch_one(&mut connection)
+            .await?;
+        Ok(u64::try_from(bytes)?)
+    }
+
     /// Makes an empty database, or a copy of one that nobody is connected to, in place of the one of that name.
     pub(crate) async fn create(&self, name: &str, copy_of: Option<&Database>) -> Result<Database> {
         let database = self.database(name);
@@ -128,37 +136,16 @@ impl Postgres {
         folders.map(|folder| folder.join(name)).find(|program| program.exists())
     }
 
-    /// Runs pgbench on statements, each client taking one at random.
-    pub(crate) async fn pgbench(
+    /// pgbench on statements, each client taking one at random, until it is told to end.
+    pub(crate) fn pgbench(
         &self,
         database: &Database,
         scripts: &[PathBuf],
         clients: usize,
-        seconds: Duration,
-    ) -> Result<Paced> {
-        let whole_seconds = seconds.as_secs_f64().ceil().max(1.0);
-        self.run_pgbench(database, scripts, clients, ["-T", &whole_seconds.to_string()]).await
-    }
-
-    /// Runs pgbench with one call a client: what it costs to connect.
-    pub(crate) async fn connect_only(
-        &self,
-        database: &Database,
-        scripts: &[PathBuf],
-        clients: usize,
-    ) -> Result<Paced> {
-        self.run_pgbench(database, scripts, clients, ["-t", "1"]).await
-    }
-
-    async fn run_pgbench(
-        &self,
-        database: &Database,
-        scripts: &[PathBuf],
-        clients: usize,
-        length: [&str; 2],
-    ) -> Result<Paced> {
+    ) -> Result<Command> {
         let mut command = Command::new(self.program(PGBENCH).context("pgbench is gone")?);
-        command.args(["-n", "-M", "prepared", "-j", "1", "-c", &clients.to_string()]).args(length);
+        command.args(["-n", "-M", "prepared", "-j", "1", "-c", &clients.to_string()]);
+        command.args(["-T", &PGBENCH_SECONDS_MAX.to_string()]);
         for script in scripts {
             command.arg("-f").arg(script);
         }
@@ -173,13 +160,9 @@ impl Postgres {
             .env("PGOPTIONS", session_options()?)
             .env("PGSSLMODE", "disable")
             .stdin(Stdio::null())
+            .stdout(Stdio::null())
             .kill_on_drop(true);
-        let output = command.output().await.context("pgbench")?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        if !output.status.success() {
-            bail!("pgbench: {}", String::from_utf8_lossy(&output.stderr));
-        }
-        parse_pgbench(&text).with_context(|| format!("pgbench said: {text}"))
+        Ok(command)
     }
 }
 
@@ -192,6 +175,18 @@ impl Database {
     /// Where it is, for whoever connects.
     pub(crate) fn options(&self) -> &PgConnectOptions {
         &self.options
+    }
+
+    /// What it takes on disk, and how much of that are the plain bodies of the lane of Postgres alone.
+    pub(crate) async fn bytes(&self) -> Result<(u64, u64)> {
+        let mut connection = self.connect().await?;
+        let (all, plain): (i64, i64) = sqlx::query_as(
+            "SELECT pg_database_size(current_database()), coalesce(pg_total_relation_size(to_regclass($1)), 0)",
+        )
+        .bind(PLAIN_BODIES)
+        .fetch_one(&mut connection)
+        .await?;
+        Ok((u64::try_from(all)?, u64::try_from(plain)?))
     }
 
     /// A connection with nothing set.
@@ -303,33 +298,11 @@ fn session_options() -> Result<String> {
     Ok(options)
 }
 
-fn parse_pgbench(text: &str) -> Option<Paced> {
-    let after = |name: &str| {
-        let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
-        rest.trim_start_matches([' ', '=', ':']).split([' ', '/']).next()
-    };
-    Some(Paced {
-        calls: after("number of transactions actually processed")?.parse().ok()?,
-        rate: after("tps")?.parse().ok()?,
-        mean_ms: after("latency average")?.parse().ok()?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
-
-    #[test]
-    fn pgbench_is_understood() {
-        let text = "pgbench (15.3)\nnumber of transactions actually processed: 12/12\nnumber of failed transactions: 0 \
-                    (0.000%)\nlatency average = 0.345 ms\ninitial connection time = 4.4 ms\ntps = 2898.5 (without \
-                    initial connection time)\n";
-        let paced = parse_pgbench(text).unwrap();
-        assert_eq!((paced.calls, paced.rate, paced.mean_ms), (12, 2898.5, 0.345));
-        assert!(parse_pgbench("").is_none());
-    }
 
     #[test]
     fn the_session_of_the_lane_is_that_of_the_server() {

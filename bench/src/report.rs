@@ -20,15 +20,13 @@ pub(crate) fn render(results: &Results, goals: &[Goal]) -> String {
     let _ = writeln!(text, "### Goals: {met} of {measured} met\n");
     table(
         &mut text,
-        &["figure", "goal", "measured", ""],
+        &["figure", "goal", "measured", "", "other readings"],
         goals.iter().map(|goal| {
-            [goal.figure.clone(), goal.target.clone(), goal.measured.clone(), goal.verdict().to_owned()]
+            let texts = [&*goal.figure, &goal.target, &goal.measured, goal.verdict(), &goal.others];
+            texts.map(str::to_owned)
         }),
     );
-    text.push_str(
-        "\nRatios are of measurements of the same round; of several rounds the median counts, and of several pages \
-         the worst.\n",
-    );
+    let _ = writeln!(text, "\n{}", goals::HOW_COSTS_ARE_READ);
     text.push_str("\n### The run\n\n");
     table(
         &mut text,
@@ -51,8 +49,8 @@ pub(crate) fn render(results: &Results, goals: &[Goal]) -> String {
     text.push_str("\n### Pages\n\n");
     text.push_str(
         "Medians of the rounds, with least and greatest in brackets. CPU is in milliseconds a call. `x16` is a closed \
-         loop over 16 connections. pgbench tells no percentiles, and its bytes are those of the empty handler's \
-         answer less its envelope.\n\n",
+         loop over 16 connections. Nobody counts pgbench's bytes: they are those of the empty handler's answer less its \
+         envelope.\n\n",
     );
     let columns =
         ["page", "lane", "calls/s", "p50 ms", "p99 ms", "CPU server", "CPU Postgres", "CPU client", "bytes"];

@@ -1,27 +1,49 @@
-//! The scenarios of the table, in interleaved rounds.
+//! The scenarios of the table, in the comparisons that goals make.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use crate::bench::Bench;
+use crate::compare::{Course, Entry, Load, compare};
+use crate::data::Kind;
+use crate::lists::Sort;
 use crate::load::{Answer, Call, Spec, Work};
-use crate::results::Sample;
-use crate::scenario::{Lane, Scenario};
+use crate::scenario::{Depth, Lane, Listed, Mode, SERVERS, Scenario};
 use crate::server::Server;
 use crate::site::{Prepared, Site};
-use crate::stats::figure;
 
-/// Measures the wanted scenarios of the table. Those of one limit and number of connections are one group: they
-/// are what is compared with one another, so each round goes through all of them.
-pub(crate) async fn run(bench: &mut Bench, site: &Site, empty: &Server) -> Result<()> {
-    let mut groups: BTreeMap<(usize, usize), Vec<Scenario>> = BTreeMap::new();
-    let wanted = Scenario::table().into_iter().filter(|scenario| bench.options.wants(&scenario.name()));
-    for scenario in wanted {
-        groups.entry((scenario.connections, scenario.limit)).or_default().push(scenario);
+/// What the scenarios of a comparison differ in, beside their lanes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Topic {
+    /// Nothing: a list's first page. Each list is one.
+    List(Kind, Listed),
+    Depth,
+    Number,
+    Sort,
+    GrandTotal,
+    Encoding,
+}
+
+impl Topic {
+    fn of(scenario: &Scenario) -> Self {
+        match scenario {
+            Scenario { encoding: Some(_), .. } => Self::Encoding,
+            Scenario { grand_total: true, .. } => Self::GrandTotal,
+            Scenario { mode: Mode::Number, .. } => Self::Number,
+            scenario if scenario.sort != Sort::Id => Self::Sort,
+            Scenario { depth: Depth::Middle | Depth::Last, .. } => Self::Depth,
+            scenario => Self::List(scenario.kind, scenario.listed),
+        }
     }
-    for scenarios in groups.into_values() {
+}
+
+/// Measures the wanted scenarios of the table.
+pub(crate) async fn run(bench: &mut Bench, site: &Site, empty: &Server) -> Result<()> {
+    let wanted = Scenario::table().into_iter().filter(|scenario| bench.options.wants(&scenario.name()));
+    for scenarios in comparisons(wanted) {
         let mut group = Vec::new();
         for scenario in scenarios {
             let name = scenario.name();
@@ -32,75 +54,130 @@ pub(crate) async fn run(bench: &mut Bench, site: &Site, empty: &Server) -> Resul
     Ok(())
 }
 
-/// Measures prepared scenarios, round by round, lane by lane.
+/// Scenarios by what is compared: those of one limit, number of connections and topic. The first page of the large group,
+/// which all but lists are held against, is measured beside each.
+fn comparisons(scenarios: impl Iterator<Item = Scenario>) -> Vec<Vec<Scenario>> {
+    let mut comparisons: BTreeMap<(usize, usize, Topic), Vec<Scenario>> = BTreeMap::new();
+    for scenario in scenarios {
+        let topic = Topic::of(&scenario);
+        let (connections, limit) = (scenario.connections, scenario.limit);
+        let comparison = comparisons.entry((connections, limit, topic)).or_insert_with(|| match topic {
+            Topic::List(..) => Vec::new(),
+            _ => vec![Scenario::first(Kind::Group, limit, connections, SERVERS)],
+        });
+        comparison.push(scenario);
+    }
+    comparisons.into_values().collect()
+}
+
+/// Measures prepared scenarios of one limit and number of connections beside one another.
 pub(crate) async fn measure(bench: &mut Bench, group: &[(&Site, Prepared)], empty: &Server) -> Result<()> {
-    for round in 0..bench.options.rounds() {
-        for (site, prepared) in group {
-            for &lane in prepared.scenario.lanes {
-                let sample = one(bench, site, prepared, lane, empty).await?;
-                if round == 0 {
-                    bench.say(&format!("{:48} {lane:14}  {}", prepared.name, line(&sample)));
-                }
-                bench.results.add(&prepared.name, lane, sample);
-            }
+    let Some((_, first)) = group.first() else { return Ok(()) };
+    let course = course(bench, first.scenario.limit, first.scenario.connections);
+    let mut entries = Vec::new();
+    // Lane by lane: what is compared within a lane follows one another.
+    for lane in [Lane::Cached, Lane::Plain, Lane::Postgres, Lane::Empty] {
+        for (site, prepared) in group.iter().filter(|(_, prepared)| prepared.scenario.lanes.contains(&lane)) {
+            let (encoding, connections) = (prepared.scenario.encoding, prepared.scenario.connections);
+            let asked = Asked {
+                calls: &prepared.calls,
+                scripts: &prepared.scripts,
+                sent_bytes: prepared.sent_bytes,
+                encoding,
+                connections,
+            };
+            let load = asked.of(bench, site, lane, empty)?;
+            entries.push(Entry { name: prepared.name.clone(), lane, load });
         }
     }
-    Ok(())
+    compare(bench, entries, course, &[]).await
 }
 
-async fn one(bench: &Bench, site: &Site, prepared: &Prepared, lane: Lane, empty: &Server) -> Result<Sample> {
-    let connections = prepared.scenario.connections;
-    let seconds = bench.options.seconds();
-    if lane == Lane::Postgres {
-        let sample = bench.pgbench(&site.database, &prepared.scripts, connections, seconds).await?;
-        return Ok(sample);
+/// What is asked again and again, of whichever lane.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    /// The calls of servers.
+    pub(crate) calls: &'a [Call],
+    /// The statements of Postgres alone.
+    pub(crate) scripts: &'a [PathBuf],
+    /// Bytes that the empty handler sends.
+    pub(crate) sent_bytes: usize,
+    /// `accept-encoding` of servers.
+    pub(crate) encoding: Option<&'a str>,
+    /// Connections of the closed loop.
+    pub(crate) connections: usize,
+}
+
+impl Asked<'_> {
+    /// The load on a lane.
+    pub(crate) fn of(&self, bench: &Bench, site: &Site, lane: Lane, empty: &Server) -> Result<Load> {
+        if lane == Lane::Postgres {
+            let (database, scripts) = (Box::new(site.database.clone()), self.scripts.to_vec());
+            return Ok(Load::Postgres { database, scripts, clients: self.connections });
+        }
+        if let Some(server) = site.server(lane) {
+            return Ok(repeat(bench, server, &site.path, (self.encoding, self.connections), self.calls));
+        }
+        let body = self.calls.first().context("no calls")?.body.clone();
+        let calls = [Call { body, answer: Answer::Spaces(self.sent_bytes) }];
+        Ok(repeat(bench, empty, &format!("/{}", self.sent_bytes), (None, self.connections), &calls))
     }
-    let what = format!("{} ({lane})", prepared.name);
-    let (server, spec) = if let Some(server) = site.server(lane) {
-        let encoding = prepared.scenario.encoding;
-        (server, spec(bench, server, &site.path, encoding, connections, prepared.calls.clone()))
-    } else {
-        let bytes = prepared.sent_bytes;
-        let body = prepared.calls.first().context("no calls")?.body.clone();
-        let calls = vec![Call { body, answer: Answer::Spaces(bytes) }];
-        (empty, spec(bench, empty, &format!("/{bytes}"), None, connections, calls))
-    };
-    let (report, cpu) = bench.load(&what, server, &spec).await?;
-    Ok(Sample::of(&report, cpu, connections))
 }
 
-/// A closed loop as long as the options say.
-pub(crate) fn spec(
+/// As long as the options say.
+pub(crate) fn course(bench: &Bench, limit: usize, connections: usize) -> Course {
+    Course::of(bench.options.rounds(), bench.options.seconds(), limit, connections)
+}
+
+/// A closed loop on a server.
+pub(crate) fn repeat(
     bench: &Bench,
     server: &Server,
     path: &str,
-    encoding: Option<&str>,
-    connections: usize,
-    calls: Vec<Call>,
-) -> Spec {
+    (encoding, connections): (Option<&str>, usize),
+    calls: &[Call],
+) -> Load {
     let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    Spec {
+    let spec = Spec {
         address: server.address,
         path: path.to_owned(),
         accept_encoding: encoding.map(str::to_owned),
         connections,
-        work: Work::Repeat {
-            calls,
-            warm_up_ms: ms(bench.options.warm_up()),
-            measure_ms: ms(bench.options.seconds()),
-        },
-    }
+        work: Work::Repeat { calls: calls.to_vec(), warm_up_ms: ms(bench.options.warm_up()) },
+    };
+    Load::Http { server: server.pid, spec: Box::new(spec) }
 }
 
-/// A sample for somebody who watches.
-pub(crate) fn line(sample: &Sample) -> String {
-    let p50 = sample.p50_ms.unwrap_or(sample.mean_ms);
-    format!(
-        "{:>8}/s  {:>7} ms  CPU ms a call: server {}, Postgres {}, client {}",
-        figure(sample.rate),
-        figure(p50),
-        figure(sample.server_ms),
-        figure(sample.postgres_ms),
-        figure(sample.client_ms),
-    )
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn what_goals_compare_is_measured_side_by_side() {
+        let comparisons = comparisons(Scenario::table().into_iter());
+        let names: Vec<Vec<String>> =
+            comparisons.iter().map(|group| group.iter().map(Scenario::name).collect()).collect();
+        let together = |some: &[&str]| {
+            let all = |names: &&Vec<String>| some.iter().all(|name| names.contains(&(*name).to_owned()));
+            assert_eq!(names.iter().filter(all).count(), 1, "{some:?}");
+        };
+        together(&["group/large/first/100/x1", "group/large/last-by-before/100/x1"]);
+        together(&["group/large/first/1000/x1", "group/large/middle-by-cursor/1000/x1"]);
+        together(&["group/large/first/100/x1", "group/large/first/100/updated/x1"]);
+        together(&["group/large/first/10/x1", "group/large/first/10/grand-total/x1"]);
+        together(&["group/large/first/1000/x16", "group/large/first/1000/gzip/x16"]);
+        // Everything is measured, nothing twice in a comparison, and Postgres's connections suffice.
+        let all: Vec<&String> = names.iter().flatten().collect();
+        for scenario in Scenario::table() {
+            assert!(all.contains(&&scenario.name()), "{}", scenario.name());
+        }
+        for group in &comparisons {
+            let of_postgres = group.iter().filter(|scenario| scenario.lanes.contains(&Lane::Postgres));
+            assert!(of_postgres.map(|scenario| scenario.connections).sum::<usize>() <= 16);
+            let first = group.first().unwrap();
+            assert!(group.iter().skip(1).all(|scenario| scenario.name() != first.name()));
+        }
+    }
 }

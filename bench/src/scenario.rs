@@ -31,7 +31,7 @@ impl fmt::Display for Lane {
 }
 
 /// Which list of its kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Listed {
     /// Half of all assets.
     Large,
@@ -93,7 +93,8 @@ pub(crate) struct Scenario {
 }
 
 const ALL: &[Lane] = &[Lane::Cached, Lane::Plain, Lane::Postgres, Lane::Empty];
-const SERVERS: &[Lane] = &[Lane::Cached, Lane::Plain];
+/// The product, with caches and without.
+pub(crate) const SERVERS: &[Lane] = &[Lane::Cached, Lane::Plain];
 const BESIDE_POSTGRES: &[Lane] = &[Lane::Cached, Lane::Plain, Lane::Postgres];
 const BESIDE_EMPTY: &[Lane] = &[Lane::Cached, Lane::Plain, Lane::Empty];
 
@@ -101,7 +102,8 @@ const BESIDE_EMPTY: &[Lane] = &[Lane::Cached, Lane::Plain, Lane::Empty];
 pub(crate) const SMALL_LISTS: u64 = 64;
 
 impl Scenario {
-    const fn first(kind: Kind, limit: usize, connections: usize, lanes: &'static [Lane]) -> Self {
+    /// The first page of the large list of a kind.
+    pub(crate) const fn first(kind: Kind, limit: usize, connections: usize, lanes: &'static [Lane]) -> Self {
         Self {
             kind,
             listed: Listed::Large,

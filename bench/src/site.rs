@@ -57,17 +57,18 @@ struct Verified {
 }
 
 impl Site {
-    /// Starts the servers of a database; `lists` are those that will be asked for.
+    /// Starts the servers of a database; `lists` are those that will be asked for, up to `keep` members by id.
     pub(crate) async fn open(
         bench: &Bench,
         data: Data,
         database: Database,
         lists: &[(Kind, u64)],
+        keep: usize,
     ) -> Result<Self> {
         let path = format!("/?api-key={}", bench.launcher.create_key(&database).await?);
         let list_ids = database.list_ids(lists).await?;
         let wanted = lists.to_vec();
-        let collected = tokio::task::spawn_blocking(move || List::collect(data, &wanted)).await?;
+        let collected = tokio::task::spawn_blocking(move || List::collect(data, &wanted, keep)).await?;
         let lists = collected.into_iter().map(|list| ((list.kind, list.number), list)).collect();
         let cached = bench.launcher.serve(&database, Caches::On).await?;
         let plain = bench.launcher.serve(&database, Caches::Off).await?;

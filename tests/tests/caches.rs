@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -300,7 +300,8 @@ async fn assets_of_one_answer_are_of_one_moment() {
         }
     });
     for body_bytes_max in [0, 40_000, 100_000_000] {
-        let kept = database.store().with_cache(&CacheSettings { body_bytes_max, places_max: 0 });
+        let kept =
+            database.store().with_cache(&CacheSettings { body_bytes_max, page_bytes_max: 0, places_max: 0 });
         let mut seen = BTreeSet::new();
         for _ in 0..READS {
             let answer = kept.assets(&plan).await.unwrap();
@@ -329,13 +330,186 @@ async fn a_surveyed_list_is_not_counted_again() {
     let specs: Vec<AssetSpec> = (0..LONG).map(|number| member(number, number % 997, authority)).collect();
     assets::write(&store, &specs).await;
     let mut chance = StdRng::seed_from_u64(11);
-    let plan = ListPlan { start: Start::Offset(39_000), ..far_page(authority, &mut chance) };
-    assert_eq!(store.skips(&plan), 39_000, "nothing is known yet");
+    let plan = ListPlan { start: Start::Offset(20_000), ..far_page(authority, &mut chance) };
+    assert_eq!(store.skips(&plan), 20_000, "nothing is known yet");
     store.list(&plan).await.unwrap();
     // The survey runs beside the calls: it is there soon.
     let soon = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
-    while store.skips(&ListPlan { start: Start::Offset(30_000), ..plan.clone() }) > 8_192 {
+    while store.skips(&ListPlan { start: Start::Offset(30_000), ..plan.clone() }) > 4_096 {
         assert!(tokio::time::Instant::now() < soon, "no survey was made");
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
+}
+
+/// A page of the collection, as a few clients would ask for it again and again.
+fn page_of_collection(chance: &mut StdRng) -> ListPlan {
+    let list = ListRef {
+        kind: vitrine_model::ListKind::Group,
+        key: "collection".to_owned(),
+        value: pubkey(1 << 40).as_bytes().to_vec(),
+    };
+    let (sort, start) = match chance.random_range(0..4) {
+        0 => (Sort::Id, Start::Range { after: Some(pubkey(chance.random_range(0..MEMBERS))), before: None }),
+        1 => (Sort::Created, Start::Offset(chance.random_range(0..MEMBERS + 20))),
+        2 => (Sort::Updated, Start::Offset(chance.random_range(0..3))),
+        _ => (Sort::Id, Start::Offset(chance.random_range(0..MEMBERS))),
+    };
+    ListPlan {
+        list,
+        unverified: chance.random_bool(0.5),
+        sort,
+        start,
+        limit: *[0, 1, 20, 1_000].choose(chance).unwrap(),
+        display: Display { fungible: chance.random_bool(0.2), ..Display::default() },
+        ..far_page(pubkey(0), chance)
+    }
+}
+
+/// Reads a page twice and holds one against the other.
+async fn same_page(store: &Store, kept: &Store, plan: &ListPlan) {
+    let (one, other) = (store.list(plan).await.unwrap(), kept.list(plan).await.unwrap());
+    assert_eq!(one.last_indexed_slot, other.last_indexed_slot, "{plan:?}");
+    assert_eq!(shown(&one), shown(&other), "{plan:?}");
+}
+
+/// Pages that are asked for again and again between changes, and are remembered for as long as nothing has changed.
+#[tokio::test(flavor = "multi_thread")]
+async fn remembered_pages_change_no_answer() {
+    let database = Database::new().await;
+    let store = database.store();
+    let kept = database.store().with_cache(&CacheSettings::default());
+    let mut chance = StdRng::seed_from_u64(42);
+    let all: Vec<AssetSpec> = (0..MEMBERS).map(|number| random_spec(number, &mut chance)).collect();
+    assets::write(&store, &all).await;
+    let plans: Vec<ListPlan> = (0..6).map(|_| page_of_collection(&mut chance)).collect();
+    let (mut remembered, mut outlived) = (0, 0);
+    for step in 0..2_000 {
+        let changed = chance.random_bool(0.01);
+        let plan = plans.choose(&mut chance).unwrap();
+        remembered += usize::from(kept.remembers(plan));
+        if changed {
+            outlived += usize::from(kept.remembers(plan));
+            let some: Vec<AssetSpec> = (0..chance.random_range(1..4))
+                .map(|_| chance.random_range(0..MEMBERS))
+                .collect::<BTreeSet<u64>>()
+                .into_iter()
+                .map(|number| AssetSpec { slot_updated: 2_000 + step, ..random_spec(number, &mut chance) })
+                .collect();
+            assets::write(&store, &some).await;
+        }
+        same_page(&store, &kept, plan).await;
+    }
+    assert!(
+        remembered > 100 && outlived > 2,
+        "{remembered} reads of remembered pages, {outlived} behind a change"
+    );
+}
+
+/// A restored database has older members under older versions, and takes another course from there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_database_is_not_remembered_otherwise() {
+    const BACKUP: &str =
+        "CREATE TABLE old_asset AS TABLE asset; CREATE TABLE old_member AS TABLE list_member;
+         CREATE TABLE old_list AS TABLE asset_list";
+    const RESTORE: &str = "BEGIN; DELETE FROM list_member; DELETE FROM asset;
+         INSERT INTO asset SELECT * FROM old_asset; INSERT INTO list_member SELECT * FROM old_member;
+         UPDATE asset_list AS list SET total = old.total, members_version = old.members_version,
+             order_version = old.order_version FROM old_list AS old WHERE old.list_id = list.list_id; COMMIT";
+    // As many versions more for one part as fewer for the other: their sum is the one of before.
+    const OTHERWISE: &str = "BEGIN; DELETE FROM list_member USING asset_list AS list
+             WHERE list.list_id = list_member.list_id AND list.verified AND list.kind = 1;
+         UPDATE asset_list SET total = CASE WHEN verified THEN 0 ELSE total END,
+             order_version = order_version + CASE WHEN verified THEN 5 ELSE -5 END WHERE kind = 1; COMMIT";
+    let database = Database::new().await;
+    let store = database.store();
+    let kept = database.store().with_cache(&CacheSettings::default());
+    let mut connection = database.connect().await;
+    let mut chance = StdRng::seed_from_u64(9);
+    let mut write = async |numbers: std::ops::Range<u64>, slot: u64| {
+        let specs: Vec<AssetSpec> = numbers
+            .map(|number| AssetSpec { slot_updated: slot, ..random_spec(number, &mut chance) })
+            .collect();
+        assets::write(&store, &specs).await;
+    };
+    write(0..MEMBERS, 1).await;
+    sqlx::raw_sql(BACKUP).execute(&mut connection).await.unwrap();
+    write(0..MEMBERS, 2).await;
+    let mut of_the_plans = StdRng::seed_from_u64(10);
+    let plans: Vec<ListPlan> = (0..12).map(|_| page_of_collection(&mut of_the_plans)).collect();
+    let check = async || {
+        for plan in &plans {
+            // As often as it takes to be remembered.
+            for _ in 0..64 {
+                same_page(&store, &kept, plan).await;
+                if kept.remembers(plan) {
+                    break;
+                }
+            }
+            assert!(kept.remembers(plan), "{plan:?}");
+            same_page(&store, &kept, plan).await;
+        }
+    };
+    check().await;
+    sqlx::raw_sql(RESTORE).execute(&mut connection).await.unwrap();
+    check().await;
+    write(7..MEMBERS, 3).await;
+    check().await;
+    sqlx::raw_sql(OTHERWISE).execute(&mut connection).await.unwrap();
+    check().await;
+}
+
+/// Members that change together are seen together and never as they were before, also where the page is remembered in
+/// between.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_remembered_page_never_goes_back() {
+    const REMEMBERED: usize = 20;
+    let database = Database::new().await;
+    let store = database.store();
+    let kept = database.store().with_cache(&CacheSettings::default());
+    let collection = Some((pubkey(1 << 40), true));
+    let together = move |round: u64| -> Vec<AssetSpec> {
+        let spec = |number| AssetSpec { collection, ..member(number, round, pubkey(2 << 40 | round)) };
+        (0..40).map(spec).collect()
+    };
+    assets::write(&store, &together(0)).await;
+    // A round of changes for each message: beside the reads that follow it, and then there is time to read again.
+    let (more, mut wanted) = tokio::sync::mpsc::channel(1);
+    let writer = tokio::spawn(async move {
+        for round in 1.. {
+            if wanted.recv().await.is_none() {
+                return;
+            }
+            assets::write(&store, &together(round)).await;
+        }
+    });
+    let plan = ListPlan {
+        sort: Sort::Updated,
+        start: Start::Offset(0),
+        limit: 40,
+        unverified: false,
+        display: Display::default(),
+        ..page_of_collection(&mut StdRng::seed_from_u64(1))
+    };
+    let numbers: HashMap<String, u64> =
+        (0..100_000).map(|round| (pubkey(2 << 40 | round).to_string(), round)).collect();
+    let (mut last, mut remembered, mut reads) = (0, 0, 0_usize);
+    while remembered < REMEMBERED || last < 20 {
+        reads += 1;
+        let before = kept.remembers(&plan);
+        let page = kept.list(&plan).await.unwrap();
+        let items: Vec<Value> = serde_json::from_str(&format!("[{}]", text(page.items))).unwrap();
+        let rounds: BTreeSet<u64> =
+            items.iter().map(|item| numbers[item["authorities"][0]["address"].as_str().unwrap()]).collect();
+        assert_eq!((items.len(), page.total, rounds.len()), (40, Some(40), 1), "{rounds:?}");
+        let round = *rounds.first().unwrap();
+        assert!(round >= last, "round {round} behind round {last}");
+        remembered += usize::from(before && round == last);
+        last = round;
+        if reads.is_multiple_of(20) {
+            // Where a round is still being written, the next one waits.
+            let _ = more.try_send(());
+        }
+    }
+    drop(more);
+    writer.await.unwrap();
 }

@@ -88,8 +88,9 @@ async fn answers(store: &Store) -> Result<Vec<Vec<u8>>, StoreError> {
 
 /// Stores that keep nothing, and what they have read.
 fn stores(database: &Database) -> [Store; 2] {
-    [0, 1 << 27]
-        .map(|body_bytes_max| database.store().with_cache(&CacheSettings { body_bytes_max, places_max: 0 }))
+    [0, 1 << 27].map(|body_bytes_max| {
+        database.store().with_cache(&CacheSettings { body_bytes_max, places_max: 0, page_bytes_max: 0 })
+    })
 }
 
 async fn found(store: &Store) -> Vec<String> {

@@ -4,29 +4,26 @@
 //! ten things four are NFTs (a mint, who holds it, metadata, an edition), two are assets of MPL Core, one is a mint of
 //! Token-2022 with its metadata and two holders, one holds a fungible token, and two are leaves of a tree.
 
+mod expected;
 mod grove;
 mod layout;
+mod names;
+mod things;
 
 use std::io::Write;
 
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
-use vitrine_ingest::decode::{pda, spl_token};
 use vitrine_model::Pubkey;
 use vitrine_model::merkle::Hash;
-use vitrine_tests::accounts::{
-    AccountAt, CoreAsset, CoreAuthority, CoreCollection, Metadata, Mint, TokenAccount, master_edition,
-};
+use vitrine_tests::accounts::{AccountAt, CoreAsset, Mint};
 
-use grove::{Grove, Leaf};
-use layout::{Plugin, mint_with_metadata, token_account_for_good, with_plugins};
-
-/// Seeds everything.
-const SEED: u64 = 0x69_6e_67_65_73_74;
+pub(crate) use expected::Expected;
+use grove::Grove;
+use names::id;
+use things::{account, core, holding, leaf, metadata_program, nft, shared, token_2022};
 
 /// The first slot, and how many things come to be in one.
 const FIRST_SLOT: u64 = 300_000_000;
@@ -38,15 +35,8 @@ const PATTERN: u64 = 10;
 /// Leaves of a tree.
 const LEAVES: u64 = 1 << grove::DEPTH;
 
-/// How many things share a collection, a fungible mint, an artist, about.
-const PER_COLLECTION: u64 = 1_000;
-
 /// A prime beyond any number of things: the order of changes.
 const SPREAD: u64 = 2_654_435_761;
-
-/// Where Token Metadata pads names and uris to.
-const NAME_BYTES: usize = 32;
-const URI_BYTES: usize = 200;
 
 /// What a thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,31 +81,6 @@ pub(crate) struct Written {
     pub(crate) roots: Vec<(Pubkey, Hash)>,
 }
 
-/// What addresses and numbers are of.
-#[derive(Debug, Clone, Copy)]
-enum Tag {
-    Thing,
-    Holder,
-    Owner,
-    Authority,
-    Collection,
-    CoreCollection,
-    Fungible,
-    Tree,
-    Uri,
-}
-
-/// What a thing's asset must be like in an answer: members by JSON pointer, below the result.
-#[derive(Debug)]
-pub(crate) struct Expected {
-    /// Its id.
-    pub(crate) id: Pubkey,
-    /// The root of its tree, where it is a leaf of one.
-    pub(crate) tree: Option<Pubkey>,
-    /// Pointers and values.
-    pub(crate) members: Vec<(&'static str, Value)>,
-}
-
 impl World {
     /// So many things, which make about two and a half times as many lines, and half as many when they change.
     pub(crate) fn new(things: u64) -> Self {
@@ -144,7 +109,7 @@ impl World {
         let mut out = Lines { out: new, lines: 0 };
         let mut assets = 0;
         for thing in 0..self.things {
-            let shared = self.shared(thing);
+            let shared = shared(thing, self.slot(thing, Age::New));
             // A fungible mint, and a collection.
             assets += shared.iter().filter(|account| account.owner != metadata_program()).count() as u64;
             assets += u64::from(Self::kind(thing) != Kind::Holding);
@@ -194,55 +159,6 @@ impl World {
         FIRST_SLOT + later + turn / PER_SLOT
     }
 
-    /// What things have in common, told before the first that has it.
-    fn shared(self, thing: u64) -> Vec<AccountAt> {
-        let slot = self.slot(thing, Age::New);
-        let first = thing / PATTERN * PATTERN;
-        let number = thing / PER_COLLECTION;
-        // The first of its kind in the first pattern of a collection.
-        if !first.is_multiple_of(PER_COLLECTION) {
-            return Vec::new();
-        }
-        match thing - first {
-            4 => {
-                let address = key(Tag::CoreCollection, number);
-                let collection = CoreCollection {
-                    authority: key(Tag::Authority, number),
-                    name: format!("Collection {number}"),
-                    uri: uri(Tag::CoreCollection, number),
-                    minted: 200,
-                    size: 200,
-                };
-                let royalties = Plugin::royalties(420, key(Tag::Authority, number));
-                let data = with_plugins(collection.data(), &[royalties]);
-                vec![account(address, CoreAsset::PROGRAM, data, slot, 0)]
-            }
-            7 => {
-                let mint = key(Tag::Fungible, number);
-                let authority = key(Tag::Authority, number);
-                let minted =
-                    Mint { supply: 1 << 40, decimals: 6, authority: Some(authority), freeze_authority: None };
-                let metadata = Metadata {
-                    authority,
-                    mint,
-                    name: format!("Coin {number}"),
-                    symbol: "COIN".to_owned(),
-                    uri: uri(Tag::Fungible, number),
-                    fee: 0,
-                    creators: Vec::new(),
-                    mutable: true,
-                    standard: 2,
-                    collection: None,
-                };
-                vec![
-                    account(mint, Mint::PROGRAM, minted.data(), slot, 0),
-                    account(derived(mint, &[]), Metadata::PROGRAM, metadata.data(), slot, 1),
-                ]
-            }
-            _ => Vec::new(),
-        }
-    }
-
     /// The accounts of a thing that has changed, or of one that is new; none of a leaf.
     pub(crate) fn accounts(self, thing: u64, age: Age) -> Result<Vec<AccountAt>> {
         let mut told = match Self::kind(thing) {
@@ -263,49 +179,6 @@ impl World {
     pub(crate) fn mint_line(self, thing: u64) -> Result<Value> {
         let (tree, leaf) = leaf(thing, Age::New)?;
         Grove::new(tree).mint(self.slot(thing, Age::New), &leaf)
-    }
-
-    /// What a thing's asset is after its change; of one that holds a fungible token, what that token is.
-    pub(crate) fn expected(thing: u64) -> Result<Expected> {
-        let owner = owner(thing, Age::Changed).to_string();
-        let number = thing / PER_COLLECTION;
-        let (mut id, mut tree) = (id(thing), None);
-        let members = match Self::kind(thing) {
-            Kind::Nft => vec![
-                ("/content/metadata/name", json!(name("Fox", thing))),
-                ("/content/json_uri", json!(uri(Tag::Uri, thing))),
-                ("/ownership/owner", json!(owner)),
-                ("/grouping/0/group_value", json!(key(Tag::Collection, number).to_string())),
-                ("/royalty/basis_points", json!(500)),
-            ],
-            Kind::Core => vec![
-                ("/interface", json!("MplCoreAsset")),
-                ("/content/metadata/name", json!(name("Core", thing))),
-                ("/ownership/owner", json!(owner)),
-                ("/grouping/0/group_value", json!(key(Tag::CoreCollection, number).to_string())),
-                ("/plugins/attributes/data/attribute_list/0/value", json!(format!("value {thing}"))),
-            ],
-            Kind::Token2022 => vec![
-                ("/content/metadata/name", json!(name("Token", thing))),
-                ("/token_info/supply", json!(supply(thing, Age::Changed))),
-                ("/mint_extensions/metadata/symbol", json!("T22")),
-            ],
-            Kind::Holding => {
-                id = key(Tag::Fungible, number);
-                vec![("/token_info/supply", json!(1_u64 << 40)), ("/token_info/decimals", json!(6))]
-            }
-            Kind::Leaf => {
-                let (of, leaf) = leaf(thing, Age::Changed)?;
-                (id, tree) = (leaf.id(of)?, Some(of));
-                vec![
-                    ("/content/metadata/name", json!(leaf.name)),
-                    ("/ownership/owner", json!(owner)),
-                    ("/compression/tree", json!(of.to_string())),
-                    ("/compression/leaf_id", json!(leaf.index)),
-                ]
-            }
-        };
-        Ok(Expected { id, tree, members })
     }
 }
 
@@ -335,139 +208,6 @@ pub(crate) fn account_line(account: &AccountAt) -> Value {
         "lamports": 2_039_280, "owner": account.owner.to_string(), "executable": false,
         "rentEpoch": u64::MAX, "space": data.len(), "data": [STANDARD.encode(data), "base64"],
     }})
-}
-
-/// Address, program, data.
-type Told = (Pubkey, &'static str, Vec<u8>);
-
-fn nft(thing: u64, age: Age) -> Vec<Told> {
-    let mint = id(thing);
-    let holder = |age| key(Tag::Holder, 2 * thing + u64::from(age == Age::Changed));
-    let held = |owner, amount| TokenAccount { mint, owner, amount, delegate: None, frozen: false }.data();
-    if age == Age::Changed {
-        return vec![
-            (holder(Age::New), Mint::PROGRAM, held(owner(thing, Age::New), 0)),
-            (holder(age), Mint::PROGRAM, held(owner(thing, age), 1)),
-        ];
-    }
-    let number = thing / PER_COLLECTION;
-    let edition = derived(mint, &[b"edition"]);
-    let minted = Mint { supply: 1, decimals: 0, authority: Some(edition), freeze_authority: Some(edition) };
-    // Older accounts are padded with zeros, newer ones are not.
-    let padded = |text: String, bytes: usize| {
-        let padding = if thing.is_multiple_of(2) { bytes - text.len() } else { 0 };
-        text + &"\0".repeat(padding)
-    };
-    let metadata = Metadata {
-        authority: key(Tag::Authority, number),
-        mint,
-        name: padded(name("Fox", thing), NAME_BYTES),
-        symbol: "FOX".to_owned(),
-        uri: padded(uri(Tag::Uri, thing), URI_BYTES),
-        fee: 500,
-        creators: vec![(key(Tag::Authority, number), true, 0), (key(Tag::Owner, number), false, 100)],
-        mutable: true,
-        standard: 0,
-        collection: Some((key(Tag::Collection, number), true)),
-    };
-    vec![
-        (mint, Mint::PROGRAM, minted.data()),
-        (holder(age), Mint::PROGRAM, held(owner(thing, age), 1)),
-        (derived(mint, &[]), Metadata::PROGRAM, metadata.data()),
-        (edition, Metadata::PROGRAM, master_edition(0, Some(0))),
-    ]
-}
-
-fn core(thing: u64, age: Age) -> Vec<u8> {
-    let asset = CoreAsset {
-        owner: owner(thing, age),
-        authority: CoreAuthority::Collection(key(Tag::CoreCollection, thing / PER_COLLECTION)),
-        name: name("Core", thing),
-        uri: uri(Tag::Uri, thing),
-    };
-    let attributes: Vec<_> =
-        (0..6).map(|at| (format!("trait {at}"), format!("value {}", thing + at))).collect();
-    with_plugins(asset.data(), &[Plugin::freeze_delegate(), Plugin::attributes(&attributes)])
-}
-
-fn token_2022(thing: u64, age: Age) -> Vec<Told> {
-    let (mint, authority) = (id(thing), key(Tag::Authority, thing / PER_COLLECTION));
-    let supply = supply(thing, age);
-    let minted = Mint { supply, decimals: 2, authority: Some(authority), freeze_authority: None };
-    let texts = [&*name("Token", thing), "T22", &*uri(Tag::Uri, thing)];
-    let program = spl_token::Program::Token2022.id();
-    let holder = |number: u64, amount| {
-        let owner = owner(thing + number, Age::New);
-        let held = TokenAccount { mint, owner, amount, delegate: None, frozen: false };
-        (key(Tag::Holder, 2 * thing + number), program, token_account_for_good(held.data()))
-    };
-    let mint = (mint, program, mint_with_metadata(minted.data(), mint, authority, texts));
-    match age {
-        Age::New => vec![mint, holder(0, supply / 2), holder(1, supply - supply / 2)],
-        Age::Changed => vec![mint, holder(0, supply / 2)],
-    }
-}
-
-fn holding(thing: u64, age: Age) -> TokenAccount {
-    let mint = key(Tag::Fungible, thing / PER_COLLECTION);
-    let amount = supply(thing, age);
-    TokenAccount { mint, owner: owner(thing, Age::New), amount, delegate: None, frozen: false }
-}
-
-fn leaf(thing: u64, age: Age) -> Result<(Pubkey, Leaf)> {
-    let number = thing / PATTERN * 2 + thing % 2;
-    let leaf = Leaf {
-        index: u32::try_from(number % LEAVES)?,
-        owner: owner(thing, age),
-        name: name("Leaf", thing),
-        uri: uri(Tag::Uri, thing),
-    };
-    Ok((key(Tag::Tree, number / LEAVES), leaf))
-}
-
-fn account(address: Pubkey, program: &str, data: Vec<u8>, slot: u64, write_version: u64) -> AccountAt {
-    let owner = program.parse().unwrap_or_else(|_| Pubkey::from_bytes([0; 32]));
-    AccountAt { address, owner, data: Some(data), slot, write_version }
-}
-
-fn metadata_program() -> Pubkey {
-    account(Pubkey::from_bytes([0; 32]), Metadata::PROGRAM, Vec::new(), 0, 0).owner
-}
-
-/// The account that Token Metadata derives from a mint and more.
-fn derived(mint: Pubkey, more: &[&[u8]]) -> Pubkey {
-    let program = metadata_program();
-    let seeds = [&[b"metadata", program.as_bytes().as_slice(), mint.as_bytes()], more].concat();
-    pda(&seeds, &program).unwrap_or(mint)
-}
-
-fn id(thing: u64) -> Pubkey {
-    key(Tag::Thing, thing)
-}
-
-fn owner(thing: u64, age: Age) -> Pubkey {
-    key(Tag::Owner, thing / 4 + if age == Age::New { 0 } else { 1 << 32 })
-}
-
-fn name(word: &str, thing: u64) -> String {
-    format!("{word} #{thing}")
-}
-
-fn supply(thing: u64, age: Age) -> u64 {
-    1_000 + thing + u64::from(age == Age::Changed)
-}
-
-/// As long as those of Arweave are.
-fn uri(tag: Tag, number: u64) -> String {
-    format!("https://arweave.net/{}", Pubkey::from_bytes(stream(Tag::Uri, number << 4 | tag as u64).random()))
-}
-
-fn key(tag: Tag, number: u64) -> Pubkey {
-    Pubkey::from_bytes(stream(tag, number).random())
-}
-
-fn stream(tag: Tag, number: u64) -> StdRng {
-    StdRng::seed_from_u64(SEED ^ ((tag as u64 + 1) << 56) ^ number)
 }
 
 #[cfg(test)]

@@ -9,12 +9,12 @@ use vitrine_model::Pubkey;
 
 use crate::answer;
 use crate::bench::Bench;
+use crate::compare::{Entry, compare};
 use crate::data::Data;
 use crate::http::{Connection, post};
 use crate::load::{Answer, Call};
 use crate::plain_bodies::PLAIN_BODIES;
-use crate::results::Sample;
-use crate::rounds::{line, spec};
+use crate::rounds::{Asked, course};
 use crate::scenario::Lane;
 use crate::server::Server;
 use crate::site::Site;
@@ -48,41 +48,23 @@ pub(crate) async fn run(bench: &mut Bench, site: &Site, empty: &Server) -> Resul
         }
         let prepared = prepare(bench, site, assets, calls).await?;
         for connections in wanted {
-            let name = name(assets, connections);
-            for round in 0..bench.options.rounds() {
-                for lane in LANES {
-                    let sample = one(bench, site, (&name, &prepared, connections), lane, empty).await?;
-                    if round == 0 {
-                        bench.say(&format!("{name:48} {lane:14}  {}", line(&sample)));
-                    }
-                    bench.results.add(&name, lane, sample);
-                }
+            let asked = Asked {
+                calls: &prepared.calls,
+                scripts: &prepared.scripts,
+                sent_bytes: prepared.bytes,
+                encoding: None,
+                connections,
+            };
+            let mut entries = Vec::new();
+            for lane in LANES {
+                let load = asked.of(bench, site, lane, empty)?;
+                entries.push(Entry { name: name(assets, connections), lane, load });
             }
+            let course = course(bench, assets, connections);
+            compare(bench, entries, course, &[]).await?;
         }
     }
     Ok(())
-}
-
-async fn one(
-    bench: &Bench,
-    site: &Site,
-    (name, prepared, connections): (&str, &Prepared, usize),
-    lane: Lane,
-    empty: &Server,
-) -> Result<Sample> {
-    if lane == Lane::Postgres {
-        let seconds = bench.options.seconds();
-        return bench.pgbench(&site.database, &prepared.scripts, connections, seconds).await;
-    }
-    let (server, path, calls) = if let Some(server) = site.server(lane) {
-        (server, site.path.clone(), prepared.calls.clone())
-    } else {
-        let body = prepared.calls.first().context("no calls")?.body.clone();
-        (empty, format!("/{}", prepared.bytes), vec![Call { body, answer: Answer::Spaces(prepared.bytes) }])
-    };
-    let spec = spec(bench, server, &path, None, connections, calls);
-    let (report, cpu) = bench.load(&format!("{name} ({lane})"), server, &spec).await?;
-    Ok(Sample::of(&report, cpu, connections))
 }
 
 /// Asks each call of both servers, with and without what they remember, and checks every asset of it.

@@ -44,7 +44,7 @@ pub(crate) async fn run(bench: &mut Bench, site: &Site) -> Result<()> {
         connections: usize::try_from(WALKERS)?,
         work: Work::Walk(Walk { first, next, by_number: true, ids, limit: 1000 }),
     };
-    let (report, _) = bench.load("memory", &server, &spec).await?;
+    let report = bench.load("memory", &spec).await?;
     let peak = usage::memory(server.pid)?.peak;
     // A list that is smaller than the cache does not fill it.
     let cached = CacheSettings::default().body_bytes_max.min(report.body_bytes / WALKERS);

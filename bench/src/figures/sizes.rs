@@ -6,41 +6,44 @@ use crate::bench::Bench;
 use crate::data::{Data, Kind};
 use crate::loading;
 use crate::rounds;
-use crate::scenario::{Depth, Lane, Listed, Mode, Scenario};
+use crate::scenario::{SERVERS, Scenario};
 use crate::server::Server;
 use crate::site::Site;
 use crate::stats::float;
+use crate::usage;
 
 /// The small size.
 pub(crate) const SMALL: u64 = 10_000;
 
-/// The large size.
-pub(crate) const LARGE: u64 = 10_000_000;
-
 /// Limits that are compared.
 pub(crate) const LIMITS: [usize; 2] = [10, 1000];
 
-/// Bytes on disk that an asset takes with everything around it, about, its WAL included.
-const ASSET_BYTES: u64 = 7_000;
+/// Names of the figures of the large size.
+pub(crate) const LARGE_RATE: &str = "size: import of the large size, from exec to exit";
+pub(crate) const LARGE_PEAK: &str = "size: its peak of resident memory";
+const BENCH_PEAK: &str = "size: peak of resident memory of the bench itself";
 
 /// The name of the rows of a size.
 pub(crate) fn name(assets: u64, limit: usize) -> String {
     format!("size/{assets}/group/large/first/{limit}/x1")
 }
 
-/// Compares the small, the usual and, where it is asked for and there is room, the large size.
+/// Compares the small, the usual and, where it is asked for, the large size.
 pub(crate) async fn run(bench: &mut Bench, site: &Site, empty: &Server) -> Result<()> {
     if !bench.options.wants("size") {
         return Ok(());
     }
     let mut sites = Vec::new();
-    for assets in [SMALL, LARGE] {
-        if assets == LARGE && !(bench.options.large && has_room(bench)?) {
-            continue;
-        }
+    for assets in [SMALL].into_iter().chain(bench.options.large_assets()) {
         let data = Data::new(assets);
-        let (database, _) = loading::load(bench, data).await?;
-        sites.push(Site::open(bench, data, database, &[(Kind::Group, 0)]).await?);
+        let (database, imported) = loading::load(bench, data).await?;
+        if assets != SMALL {
+            let rate = float(assets) / imported.seconds;
+            bench.results.collect(LARGE_RATE, "assets/s", [rate]);
+            bench.results.collect(LARGE_PEAK, "MB", [float(imported.peak_bytes) / 1e6]);
+        }
+        let keep = LIMITS.into_iter().max().unwrap_or_default();
+        sites.push(Site::open(bench, data, database, &[(Kind::Group, 0)], keep).await?);
     }
     for limit in LIMITS {
         let mut group = Vec::new();
@@ -53,38 +56,11 @@ pub(crate) async fn run(bench: &mut Bench, site: &Site, empty: &Server) -> Resul
     for site in sites {
         site.close().await?;
     }
+    let own = usage::memory(std::process::id())?.peak;
+    bench.results.collect(BENCH_PEAK, "MB", [float(own) / 1e6]);
     Ok(())
 }
 
 fn page(limit: usize) -> Scenario {
-    let table = Scenario::table().into_iter();
-    let mut firsts = table.filter(|scenario| {
-        (scenario.kind, scenario.listed, scenario.depth) == (Kind::Group, Listed::Large, Depth::First)
-            && scenario.mode == Mode::Cursor
-    });
-    let mut page = firsts.next().expect("the table begins with the first page of the large group");
-    page.limit = limit;
-    page.connections = 1;
-    page.lanes = &[Lane::Cached, Lane::Plain];
-    page
-}
-
-/// Whether the disk has room for the large size, unless it is there already.
-fn has_room(bench: &mut Bench) -> Result<bool> {
-    if bench.folder.join(format!("bench_{LARGE}.json")).exists() {
-        return Ok(true);
-    }
-    let disk = rustix::fs::statvfs(&bench.folder)?;
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    let needed = LARGE * ASSET_BYTES;
-    if free >= needed {
-        return Ok(true);
-    }
-    let [free, needed] = [free, needed].map(|bytes| float(bytes) / 1e9);
-    let note = format!(
-        "The size of 10 million assets was left out: it needs {needed:.0} GB of disk, and {free:.0} are free."
-    );
-    bench.say(&note);
-    bench.results.notes.push(note);
-    Ok(false)
+    Scenario::first(Kind::Group, limit, 1, SERVERS)
 }

@@ -1,18 +1,23 @@
 //! Walks over the whole large group, by cursor and by number, alone and in company.
 
+use std::path::Path;
+use std::time::Duration;
+
 use anyhow::Result;
 
 use crate::bench::Bench;
+use crate::compare::{Course, Entry, Load, compare};
 use crate::data::Kind;
 use crate::lists::Sort;
 use crate::load::{Spec, Walk, Work};
-use crate::results::Sample;
 use crate::scenario::{Lane, Request};
 use crate::site::Site;
-use crate::stats::figure;
 
 /// Items of a page of a walk.
 const LIMIT: usize = 1000;
+
+/// How long one walks before the next one goes on with its own.
+const SLICE: Duration = Duration::from_millis(200);
 
 /// The name of the rows of a walk.
 pub(crate) fn name(by_number: bool, walkers: usize) -> String {
@@ -32,35 +37,40 @@ pub(crate) async fn run(bench: &mut Bench, site: &Site) -> Result<()> {
     }
     let members = site.list(Kind::Group, 0)?.ordered(Sort::Id, false);
     let ids = bench.write_ids("walk", &members)?;
-    for round in 0..bench.options.rounds() {
-        for &(by_number, walkers) in &walks {
+    for _ in 0..bench.options.rounds() {
+        for walkers in [1, 8] {
+            let mut entries = Vec::new();
             for lane in [Lane::Cached, Lane::Plain] {
-                let Some(server) = site.server(lane) else { continue };
-                let first = Request::new(Kind::Group, 0, LIMIT);
-                let (start, next) = if by_number {
-                    (first.clone().with("page", "1"), first.with_place("page", false))
-                } else {
-                    (first.clone(), first.with_place("cursor", true))
-                };
-                let (first, next) = (start.body(), next.body());
-                let walk = Walk { first, next, by_number, ids: ids.clone(), limit: LIMIT };
-                let spec = Spec {
-                    address: server.address,
-                    path: site.path.clone(),
-                    accept_encoding: None,
-                    connections: walkers,
-                    work: Work::Walk(walk),
-                };
-                let name = name(by_number, walkers);
-                let (report, cpu) = bench.load(&format!("{name} ({lane})"), server, &spec).await?;
-                let sample = Sample::of(&report, cpu, walkers);
-                if round == 0 {
-                    let (pages, seconds) = (report.calls, figure(report.seconds));
-                    bench.say(&format!("{name:48} {lane:14}  {pages} pages in {seconds} s"));
+                for &(by_number, _) in walks.iter().filter(|walk| walk.1 == walkers) {
+                    entries.extend(entry(site, lane, (by_number, walkers), &ids));
                 }
-                bench.results.add(&name, lane, sample);
             }
+            // Each to its end.
+            compare(bench, entries, Course { rounds: 1, turns: None, slice: SLICE }, &[]).await?;
         }
     }
     Ok(())
+}
+
+fn entry(site: &Site, lane: Lane, (by_number, walkers): (bool, usize), ids: &Path) -> Option<Entry> {
+    let server = site.server(lane)?;
+    let first = Request::new(Kind::Group, 0, LIMIT);
+    let (start, next) = if by_number {
+        (first.clone().with("page", "1"), first.with_place("page", false))
+    } else {
+        (first.clone(), first.with_place("cursor", true))
+    };
+    let walk = Walk { first: start.body(), next: next.body(), by_number, ids: ids.to_owned(), limit: LIMIT };
+    let spec = Spec {
+        address: server.address,
+        path: site.path.clone(),
+        accept_encoding: None,
+        connections: walkers,
+        work: Work::Walk(walk),
+    };
+    Some(Entry {
+        name: name(by_number, walkers),
+        lane,
+        load: Load::Http { server: server.pid, spec: Box::new(spec) },
+    })
 }

@@ -11,13 +11,13 @@ use tokio::task::JoinHandle;
 use tokio::time::interval;
 
 use crate::bench::Bench;
+use crate::compare::{Entry, compare};
 use crate::data::{Data, Kind, Member};
 use crate::http::{Connection, post};
 use crate::lists::Sort;
 use crate::load::{Answer, Call};
 use crate::loading;
 use crate::postgres::Database;
-use crate::results::Sample;
 use crate::rounds;
 use crate::scenario::{Lane, Request};
 use crate::site::Site;
@@ -55,6 +55,8 @@ pub(crate) fn name(writing: bool, connections: usize) -> String {
 
 /// Changed assets on their way into an import.
 struct Feed {
+    /// The import's process id.
+    importer: u32,
     stop: watch::Sender<bool>,
     sent: watch::Receiver<u64>,
     sending: JoinHandle<Result<u64>>,
@@ -65,14 +67,15 @@ struct Feed {
 pub(crate) async fn run(bench: &mut Bench, data: Data, database: &Database) -> Result<()> {
     bench.say("copying the database, to change the copy");
     let copy = bench.postgres.create("bench_writes", Some(database)).await?;
-    let site = Site::open(bench, data, copy.clone(), &[(Kind::Group, 0)]).await?;
+    let site = Site::open(bench, data, copy.clone(), &[(Kind::Group, 0)], usize::MAX).await?;
     let members = site.list(Kind::Group, 0)?.ordered(Sort::Id, false);
     let calls = calls(bench, &members)?;
-    measure(bench, &site, &calls, false).await?;
+    measure(bench, &site, &calls, None).await?;
     let mut feed = Feed::start(bench, data, &copy)?;
     feed.flows().await?;
     let (start, before) = (Instant::now(), feed.sent());
-    measure(bench, &site, &calls, true).await?;
+    let writer = feed.importer;
+    measure(bench, &site, &calls, Some(writer)).await?;
     let rate = float(feed.sent() - before) / start.elapsed().as_secs_f64();
     feed.end().await?;
     bench.say(&format!("{WRITTEN:64}  {}/s", figure(rate)));
@@ -82,24 +85,19 @@ pub(crate) async fn run(bench: &mut Bench, data: Data, database: &Database) -> R
     bench.postgres.drop(&copy).await
 }
 
-async fn measure(bench: &mut Bench, site: &Site, calls: &[Call], writing: bool) -> Result<()> {
-    for round in 0..bench.options.rounds() {
-        for connections in CONNECTIONS {
-            for lane in [Lane::Cached, Lane::Plain] {
-                let Some(server) = site.server(lane) else { continue };
-                let name = name(writing, connections);
-                let spec = rounds::spec(bench, server, &site.path, None, connections, calls.to_vec());
-                let (report, cpu) = bench.load(&format!("{name} ({lane})"), server, &spec).await?;
-                let sample = Sample::of(&report, cpu, connections);
-                if round == 0 {
-                    let (rate, p99) = (figure(sample.rate), figure(sample.p99_ms.unwrap_or_default()));
-                    bench.say(&format!("{name:48} {lane:14}  {rate:>8}/s  p99 {p99:>7} ms"));
-                }
-                bench.results.add(&name, lane, sample);
-            }
+/// All readers in turns. What percentiles are of is all calls of a round.
+async fn measure(bench: &mut Bench, site: &Site, calls: &[Call], writer: Option<u32>) -> Result<()> {
+    let mut entries = Vec::new();
+    for connections in CONNECTIONS {
+        for lane in [Lane::Cached, Lane::Plain] {
+            let Some(server) = site.server(lane) else { continue };
+            let load = rounds::repeat(bench, server, &site.path, (None, connections), calls);
+            entries.push(Entry { name: name(writer.is_some(), connections), lane, load });
         }
     }
-    Ok(())
+    let course = rounds::course(bench, LIMIT, CONNECTIONS[1]);
+    let helpers: Vec<u32> = writer.into_iter().collect();
+    compare(bench, entries, course, &helpers).await
 }
 
 /// Pages all over the list. What changes is the items' owners and slots: ids and their order stay.
@@ -143,12 +141,13 @@ impl Feed {
         command.env("DATABASE_URL", database.url()).env("VITRINE_IMPORT_BATCH_ASSETS", BATCH_ASSETS);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
+        let importer = child.id().context("the import has ended already")?;
         let input = child.stdin.take().context("stdin of the import")?;
         let (stop, stopped) = watch::channel(false);
         let (told, sent) = watch::channel(0);
         let sending = tokio::spawn(send(data, input, stopped, told));
         let importing = tokio::spawn(loading::finish(child));
-        Ok(Self { stop, sent, sending, importing })
+        Ok(Self { importer, stop, sent, sending, importing })
     }
 
     /// Waits until it has flowed for a second.

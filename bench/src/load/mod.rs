@@ -1,8 +1,9 @@
 //! The load client, a process of its own so that what it burns is told apart: a closed loop over some connections
 //! on one thread, as pgbench is with one thread. It checks every answer.
 //!
-//! It reads a [`Spec`] as a line of standard input, warms up, says `ready`, waits for another line, measures, and
-//! answers with a [`Report`] as a line; it then stays until its input ends, so that its CPU time can be read.
+//! It reads a [`Spec`] as a line of standard input, opens its connections, warms up, and says so with an empty [`Report`]
+//! as a line. Each further line is a number of milliseconds: so long it works, and answers with a [`Report`]. In between it
+//! stands still, and keeps its connections, so that many can take turns. It ends where its input ends.
 
 mod repeat;
 mod walk;
@@ -10,6 +11,7 @@ mod walk;
 use std::io::{self, BufRead, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -38,13 +40,6 @@ pub(crate) enum Work {
         calls: Vec<Call>,
         /// How long to warm up, milliseconds.
         warm_up_ms: u64,
-        /// How long to measure, milliseconds.
-        measure_ms: u64,
-    },
-    /// Each of these once, in their order; nothing warms up.
-    Once {
-        /// The requests.
-        calls: Vec<Call>,
     },
     /// Each connection walks a whole list.
     Walk(Walk),
@@ -88,7 +83,7 @@ pub(crate) enum Answer {
     Ids(PathBuf),
 }
 
-/// What came of it.
+/// What came of a slice.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Report {
     /// What was wrong with an answer, or why there was none; nothing else counts then.
@@ -99,12 +94,35 @@ pub(crate) struct Report {
     pub(crate) seconds: f64,
     /// Bytes of all bodies, as sent.
     pub(crate) body_bytes: u64,
-    /// Microseconds, half of the answers.
-    pub(crate) p50_us: u64,
-    /// Microseconds, 99 of 100 answers.
-    pub(crate) p99_us: u64,
-    /// Of [`Work::Once`], microseconds of each call in order.
-    pub(crate) each_us: Vec<u64>,
+    /// Latencies, microseconds, and how many calls took each.
+    pub(crate) latencies: Vec<(u64, u64)>,
+    /// Whether there is nothing left to do: walks have come to their end.
+    pub(crate) is_done: bool,
+}
+
+/// A load with its connections open.
+enum Load {
+    Repeat(repeat::Repeat),
+    Walks(Box<walk::Walks>),
+}
+
+impl Load {
+    async fn open(spec: &Spec) -> Result<Self> {
+        match &spec.work {
+            Work::Repeat { calls, warm_up_ms } => {
+                let warm_up = Duration::from_millis(*warm_up_ms);
+                Ok(Self::Repeat(repeat::Repeat::open(spec, calls, warm_up).await?))
+            }
+            Work::Walk(walk) => Ok(Self::Walks(Box::new(walk::Walks::open(spec, walk).await?))),
+        }
+    }
+
+    async fn slice(&mut self, length: Duration) -> Result<Report> {
+        match self {
+            Self::Repeat(repeat) => repeat.slice(length).await,
+            Self::Walks(walks) => walks.slice(length).await,
+        }
+    }
 }
 
 /// Runs the process.
@@ -114,30 +132,28 @@ pub(crate) fn main() -> Result<()> {
     input.read_line(&mut line)?;
     let spec: Spec = serde_json::from_str(&line).context("the spec")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut go = || -> Result<()> {
-        say("ready")?;
-        input.read_line(&mut line)?;
-        Ok(())
+    let mut load = match runtime.block_on(Load::open(&spec)) {
+        Ok(load) => load,
+        Err(error) => return say(&wrong(&error)),
     };
-    let report = runtime.block_on(async {
-        match &spec.work {
-            Work::Repeat { calls, warm_up_ms, measure_ms } => {
-                repeat::repeat(&spec, calls, (*warm_up_ms, *measure_ms), &mut go).await
-            }
-            Work::Once { calls } => repeat::once(&spec, calls, &mut go).await,
-            Work::Walk(walk) => walk::walk(&spec, walk, &mut go).await,
+    say(&Report::default())?;
+    loop {
+        line.clear();
+        if input.read_line(&mut line)? == 0 {
+            return Ok(());
         }
-    });
-    let report =
-        report.unwrap_or_else(|error| Report { wrong: Some(format!("{error:#}")), ..Report::default() });
-    say(&serde_json::to_string(&report)?)?;
-    // Until its end is read.
-    while input.read_line(&mut line)? > 0 {}
-    Ok(())
+        let length = Duration::from_millis(line.trim().parse().context("the length of a slice")?);
+        let report = runtime.block_on(load.slice(length)).unwrap_or_else(|error| wrong(&error));
+        say(&report)?;
+    }
 }
 
-fn say(line: &str) -> Result<()> {
+fn wrong(error: &anyhow::Error) -> Report {
+    Report { wrong: Some(format!("{error:#}")), ..Report::default() }
+}
+
+fn say(report: &Report) -> Result<()> {
     let mut output = io::stdout().lock();
-    writeln!(output, "{line}")?;
+    writeln!(output, "{}", serde_json::to_string(report)?)?;
     Ok(output.flush()?)
 }

@@ -1,4 +1,4 @@
-//! Requests with a known answer, over and over or once each.
+//! Requests with a known answer, over and over.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -13,9 +13,7 @@ use hdrhistogram::Histogram;
 use super::{Answer, Call, Report, Spec};
 use crate::answer;
 use crate::http::{Connection, post};
-
-/// Latencies are kept up to this, microseconds: beyond it a call has failed anyway.
-const LATENCY_MAX_US: u64 = 120_000_000;
+use crate::latency;
 
 /// How many encodings of the same bytes are remembered as right.
 const VARIANTS_MAX: usize = 8;
@@ -34,72 +32,51 @@ enum Wanted {
 }
 
 /// What one connection has seen.
-struct Seen {
+pub(super) struct Seen {
     latencies: Histogram<u64>,
-    each_us: Vec<u64>,
     body_bytes: u64,
 }
 
-/// Sends the calls over and over.
-pub(super) async fn repeat(
-    spec: &Spec,
-    calls: &[Call],
-    (warm_up_ms, measure_ms): (u64, u64),
-    go: &mut impl FnMut() -> Result<()>,
-) -> Result<Report> {
-    let prepared = prepare(spec, calls)?;
-    let mut connections = try_join_all((0..spec.connections).map(|_| Connection::open(spec.address))).await?;
-    if warm_up_ms > 0 {
-        run(&mut connections, &prepared, Duration::from_millis(warm_up_ms)).await?;
+/// Calls that are sent over and over.
+pub(super) struct Repeat {
+    calls: Vec<Prepared>,
+    connections: Vec<(Connection, usize)>,
+}
+
+impl Repeat {
+    /// Connects, and sends calls for a while. Each connection has its own order of the calls, so that they do not all ask
+    /// for the same at the same time.
+    pub(super) async fn open(spec: &Spec, calls: &[Call], warm_up: Duration) -> Result<Self> {
+        let calls = prepare(spec, calls)?;
+        let opened = (0..spec.connections)
+            .map(async |number| Ok::<_, anyhow::Error>((Connection::open(spec.address).await?, number * 7)));
+        let mut repeat = Self { calls, connections: try_join_all(opened).await? };
+        if !warm_up.is_zero() {
+            repeat.slice(warm_up).await?;
+        }
+        Ok(repeat)
     }
-    go()?;
-    let start = Instant::now();
-    let seen = run(&mut connections, &prepared, Duration::from_millis(measure_ms)).await?;
-    report(seen, start.elapsed())
-}
 
-/// Sends each call once, each connection those that are its turn.
-pub(super) async fn once(spec: &Spec, calls: &[Call], go: &mut impl FnMut() -> Result<()>) -> Result<Report> {
-    let prepared = prepare(spec, calls)?;
-    let mut connections = try_join_all((0..spec.connections).map(|_| Connection::open(spec.address))).await?;
-    go()?;
-    let start = Instant::now();
-    let count = connections.len();
-    let seen = try_join_all(connections.iter_mut().enumerate().map(async |(number, connection)| {
-        let mut seen = Seen::new()?;
-        let mut body = Vec::new();
-        for call in prepared.iter().skip(number).step_by(count) {
-            seen.call(connection, call, &mut body).await?;
-        }
-        Ok::<_, anyhow::Error>(seen)
-    }));
-    let seen = seen.await?;
-    report(seen, start.elapsed())
-}
-
-async fn run(connections: &mut [Connection], calls: &[Prepared], time: Duration) -> Result<Vec<Seen>> {
-    let end = Instant::now() + time;
-    try_join_all(connections.iter_mut().enumerate().map(async |(number, connection)| {
-        let mut seen = Seen::new()?;
-        let mut body = Vec::new();
-        // Each has its own order, so that they do not all ask for the same at the same time.
-        let mut place = number * 7;
-        while Instant::now() < end {
-            seen.call(connection, &calls[place % calls.len()], &mut body).await?;
-            place += 1;
-        }
-        Ok(seen)
-    }))
-    .await
+    /// Sends calls for so long, and waits for the last answers.
+    pub(super) async fn slice(&mut self, length: Duration) -> Result<Report> {
+        let calls = &self.calls;
+        let start = Instant::now();
+        let end = start + length;
+        let seen = try_join_all(self.connections.iter_mut().map(async |(connection, place)| {
+            let (mut seen, mut body) = (Seen::new()?, Vec::new());
+            while Instant::now() < end {
+                seen.call(connection, &calls[*place % calls.len()], &mut body).await?;
+                *place += 1;
+            }
+            Ok::<_, anyhow::Error>(seen)
+        }));
+        report(&seen.await?, start.elapsed(), false)
+    }
 }
 
 impl Seen {
-    fn new() -> Result<Self> {
-        Ok(Self {
-            latencies: Histogram::new_with_max(LATENCY_MAX_US, 3)?,
-            each_us: Vec::new(),
-            body_bytes: 0,
-        })
+    pub(super) fn new() -> Result<Self> {
+        Ok(Self { latencies: latency::histogram()?, body_bytes: 0 })
     }
 
     /// One call, timed from its first byte out to its last byte in, and checked.
@@ -132,7 +109,13 @@ impl Seen {
     fn note(&mut self, start: Instant) {
         let us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.latencies.saturating_record(us);
-        self.each_us.push(us);
+    }
+
+    /// A call that was timed by whoever made it.
+    pub(super) fn add(&mut self, start: Instant, bytes: usize) -> Result<()> {
+        self.note(start);
+        self.body_bytes += u64::try_from(bytes)?;
+        Ok(())
     }
 }
 
@@ -213,30 +196,19 @@ pub(super) fn ids(bytes: &[u8]) -> Rc<[[u8; 32]]> {
     bytes.as_chunks::<32>().0.into()
 }
 
-fn report(seen: Vec<Seen>, elapsed: Duration) -> Result<Report> {
-    let mut all = Seen::new()?;
+/// What all connections have seen.
+pub(super) fn report(seen: &[Seen], elapsed: Duration, is_done: bool) -> Result<Report> {
+    let (mut latencies, mut body_bytes) = (latency::histogram()?, 0);
     for one in seen {
-        all.latencies.add(&one.latencies)?;
-        all.each_us.extend(one.each_us);
-        all.body_bytes += one.body_bytes;
+        latencies.add(&one.latencies)?;
+        body_bytes += one.body_bytes;
     }
-    Ok(summary(&all.latencies, all.each_us, all.body_bytes, elapsed))
-}
-
-/// What latencies come to.
-pub(super) fn summary(
-    latencies: &Histogram<u64>,
-    each_us: Vec<u64>,
-    body_bytes: u64,
-    elapsed: Duration,
-) -> Report {
-    Report {
+    Ok(Report {
         wrong: None,
         calls: latencies.len(),
         seconds: elapsed.as_secs_f64(),
         body_bytes,
-        p50_us: latencies.value_at_quantile(0.5),
-        p99_us: latencies.value_at_quantile(0.99),
-        each_us,
-    }
+        latencies: latency::counts(&latencies),
+        is_done,
+    })
 }

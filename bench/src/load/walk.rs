@@ -1,63 +1,83 @@
 //! Whole walks: every item once, in order, and then an empty page.
 
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use futures_util::future::try_join_all;
-use hdrhistogram::Histogram;
 
-use super::{PLACE, Report, Spec, Walk, repeat};
+use super::repeat::{Seen, ids, report};
+use super::{PLACE, Report, Spec, Walk};
 use crate::answer;
 use crate::http::{Connection, post};
 
 /// Walks on all connections side by side.
-pub(super) async fn walk(spec: &Spec, walk: &Walk, go: &mut impl FnMut() -> Result<()>) -> Result<Report> {
-    let ids = std::fs::read(&walk.ids).with_context(|| walk.ids.display().to_string())?;
-    let ids = repeat::ids(&ids);
-    let mut connections = try_join_all((0..spec.connections).map(|_| Connection::open(spec.address))).await?;
-    go()?;
-    let start = Instant::now();
-    let walked = connections.iter_mut().map(|connection| one(spec, walk, Rc::clone(&ids), connection));
-    let walked = try_join_all(walked).await?;
-    let elapsed = start.elapsed();
-    let mut latencies = Histogram::<u64>::new(3)?;
-    let mut body_bytes = 0;
-    for (more, bytes) in walked {
-        latencies.add(more)?;
-        body_bytes += bytes;
-    }
-    Ok(repeat::summary(&latencies, Vec::new(), body_bytes, elapsed))
+pub(super) struct Walks {
+    spec: Spec,
+    walk: Walk,
+    ids: Rc<[[u8; 32]]>,
+    walkers: Vec<Walker>,
 }
 
-async fn one(
-    spec: &Spec,
-    walk: &Walk,
-    ids: Rc<[[u8; 32]]>,
-    connection: &mut Connection,
-) -> Result<(Histogram<u64>, u64)> {
-    let mut latencies = Histogram::<u64>::new(3)?;
-    let (mut body, mut bytes) = (Vec::new(), 0);
-    let mut pages = ids.chunks(walk.limit).chain([&[][..]]);
-    let mut request = walk.first.clone();
-    for number in 2_usize.. {
-        let Some(wanted) = pages.next() else { break };
-        let request_bytes = post(spec.address, &spec.path, spec.accept_encoding.as_deref(), &request);
-        let start = Instant::now();
-        let head = connection.collect(&request_bytes, &mut body).await?;
-        latencies.saturating_record(u64::try_from(start.elapsed().as_micros())?);
-        bytes += u64::try_from(head.length)?;
-        let page = number - 1;
-        ensure!(head.status == 200, "page {page}: status {}: {}", head.status, answer::excerpt(&body, 0));
-        let head = answer::check_ids(&body, wanted).with_context(|| format!("page {page}"))?;
-        request = match (walk.by_number, head.cursor) {
-            (true, _) => walk.next.replace(PLACE, &number.to_string()),
-            (false, Some(cursor)) => walk.next.replace(PLACE, &cursor),
-            (false, None) => {
-                ensure!(wanted.is_empty(), "page {page} has no cursor");
-                break;
-            }
-        };
+/// One on its way.
+struct Walker {
+    connection: Connection,
+    /// The request for the page that is next; none behind the last one.
+    request: Option<String>,
+    /// Its number, from 1 on.
+    number: usize,
+}
+
+impl Walks {
+    /// Connects; nothing warms up.
+    pub(super) async fn open(spec: &Spec, walk: &Walk) -> Result<Self> {
+        let ids = ids(&std::fs::read(&walk.ids).with_context(|| walk.ids.display().to_string())?);
+        let walkers = (0..spec.connections).map(async |_| {
+            let connection = Connection::open(spec.address).await?;
+            Ok::<_, anyhow::Error>(Walker { connection, request: Some(walk.first.clone()), number: 1 })
+        });
+        Ok(Self { spec: spec.clone(), walk: walk.clone(), ids, walkers: try_join_all(walkers).await? })
     }
-    Ok((latencies, bytes))
+
+    /// Walks on for so long.
+    pub(super) async fn slice(&mut self, length: Duration) -> Result<Report> {
+        let (spec, walk, ids) = (&self.spec, &self.walk, &*self.ids);
+        let start = Instant::now();
+        let end = start + length;
+        let seen = try_join_all(self.walkers.iter_mut().map(async |walker| {
+            let (mut seen, mut body) = (Seen::new()?, Vec::new());
+            while Instant::now() < end && walker.page(spec, walk, ids, &mut seen, &mut body).await? {}
+            Ok::<_, anyhow::Error>(seen)
+        }));
+        let seen = seen.await?;
+        report(&seen, start.elapsed(), self.walkers.iter().all(|walker| walker.request.is_none()))
+    }
+}
+
+impl Walker {
+    /// Asks for the next page and checks it; false where there is none left.
+    async fn page(
+        &mut self,
+        spec: &Spec,
+        walk: &Walk,
+        ids: &[[u8; 32]],
+        seen: &mut Seen,
+        body: &mut Vec<u8>,
+    ) -> Result<bool> {
+        let Some(request) = &self.request else { return Ok(false) };
+        let page = self.number;
+        let start = (page - 1) * walk.limit;
+        let wanted = &ids[start.min(ids.len())..(start + walk.limit).min(ids.len())];
+        let request = post(spec.address, &spec.path, spec.accept_encoding.as_deref(), request);
+        let start = Instant::now();
+        let head = self.connection.collect(&request, body).await?;
+        seen.add(start, head.length)?;
+        ensure!(head.status == 200, "page {page}: status {}: {}", head.status, answer::excerpt(body, 0));
+        let head = answer::check_ids(body, wanted).with_context(|| format!("page {page}"))?;
+        ensure!(walk.by_number || wanted.is_empty() || head.cursor.is_some(), "page {page} has no cursor");
+        self.number += 1;
+        let place = if walk.by_number { Some(self.number.to_string()) } else { head.cursor };
+        self.request = place.filter(|_| !wanted.is_empty()).map(|place| walk.next.replace(PLACE, &place));
+        Ok(true)
+    }
 }

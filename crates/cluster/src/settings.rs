@@ -10,6 +10,8 @@ use crate::error::ClusterError;
 pub(crate) const FILE: &str = "vitrine.conf";
 /// The bounds of `shared_buffers`, MiB.
 const SHARED_BUFFERS_MIB: (u64, u64) = (64, 4096);
+/// The bounds of `wal_buffers`, MiB. The upper one is about what two batches of an import log.
+const WAL_BUFFERS_MIB: (u64, u64) = (2, 64);
 /// What is assumed where the machine does not say how much memory it has, MiB.
 const UNKNOWN_MEMORY_MIB: u64 = 2048;
 
@@ -37,13 +39,18 @@ pub(crate) fn render(
     };
     set("shared_buffers", &format!("{shared_buffers}MB"))?;
     set("effective_cache_size", &format!("{cache}MB"))?;
+    // By itself Postgres stops at 16 MiB. The batches of an import log more before they commit: each of their sessions then
+    // writes the log a page at a time, while the others wait for it.
+    let (least, most) = WAL_BUFFERS_MIB;
+    set("wal_buffers", &format!("{}MB", (shared_buffers / 32).clamp(least, most)))?;
     set("max_connections", "100")?;
     // After a checkpoint each page that changes is logged whole. An import changes pages everywhere in the indexes:
-    // few checkpoints, and no slow compression of what they cause.
+    // few checkpoints, and no compression of what they cause: pages of random ids hardly shrink, and whoever reads meanwhile
+    // needs the processor more than the disk.
     set("max_wal_size", "4GB")?;
     set("checkpoint_timeout", "15min")?;
+    set("wal_compression", "off")?;
     if lz4 {
-        set("wal_compression", "lz4")?;
         set("default_toast_compression", "lz4")?;
     }
     for (name, value) in extra {
@@ -81,11 +88,14 @@ mod tests {
     }
 
     #[test]
-    fn shared_buffers_are_an_eighth_within_bounds() {
+    fn buffers_follow_the_memory_within_bounds() {
         assert!(plain(Some(128)).contains("shared_buffers = '64MB'"));
         assert!(plain(Some(4096)).contains("shared_buffers = '512MB'"));
         assert!(plain(Some(1 << 20)).contains("shared_buffers = '4096MB'"));
         assert!(plain(None).contains("shared_buffers = '256MB'"));
+        assert!(plain(Some(128)).contains("wal_buffers = '2MB'"));
+        assert!(plain(Some(8192)).contains("wal_buffers = '32MB'"));
+        assert!(plain(Some(1 << 20)).contains("wal_buffers = '64MB'"));
         assert_eq!(parse_meminfo("MemTotal:       24684092 kB\nMemFree: 1 kB\n"), Some(24105));
         assert_eq!(parse_meminfo("MemFree: 1 kB\n"), None);
     }
@@ -101,7 +111,7 @@ mod tests {
         assert_eq!(last("listen_addresses"), "listen_addresses = ''");
         assert_eq!(last("unix_socket_directories"), "unix_socket_directories = '\"/a, b''s\"'");
         assert_eq!(last("default_toast_compression"), "default_toast_compression = 'lz4'");
-        assert_eq!(last("wal_compression"), "wal_compression = 'lz4'");
+        assert_eq!(last("wal_compression"), "wal_compression = 'off'");
         assert!(!plain(None).contains("lz4"));
     }
 

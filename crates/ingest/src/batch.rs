@@ -68,6 +68,11 @@ impl Batch {
         }
     }
 
+    /// Whether nothing was pushed since it was taken.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
     /// Whether it is time to take it.
     pub fn is_full(&self, limits: &BatchLimits) -> bool {
         self.changes.len() >= limits.assets || self.bytes >= limits.bytes

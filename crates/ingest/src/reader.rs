@@ -17,8 +17,8 @@ const CHUNK_BYTES: usize = 1024 * 1024;
 /// Bytes of records between the reader and whoever takes the results; a record over it goes alone.
 const BUDGET_BYTES: usize = 16 * 1024 * 1024;
 /// Chunks between the reader and whoever takes the results: more than a batch, so that the next one is parsed while
-/// the writers are busy. Their bytes are bounded by the budget.
-const CHUNKS_MAX: usize = 64;
+/// the writers are busy, also where each has only what a pipe held at a time. Their bytes are bounded by the budget.
+const CHUNKS_MAX: usize = 512;
 /// The unit of the budget.
 const PERMIT_BYTES: usize = 1024;
 

@@ -5,6 +5,9 @@ use std::time::Duration;
 use crate::door::Dialect;
 use crate::tiers::Category;
 
+/// The target of the access log's lines, one a call.
+pub const ACCESS_LOG: &str = "vitrine::access";
+
 /// A call that has been answered.
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
@@ -29,7 +32,7 @@ impl Line<'_> {
     /// Writes the line.
     pub(crate) fn write(&self) {
         tracing::info!(
-            target: "vitrine::access",
+            target: ACCESS_LOG,
             request_id = self.request_id,
             dialect = self.dialect.name(),
             method = self.method,

@@ -7,27 +7,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::http::{self, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Body as _;
+use hyper::body::{Body as _, Incoming};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 use vitrine_encoding::Encoding;
 
-use crate::access_log::Line;
+use crate::access_log::{ACCESS_LOG, Line};
 use crate::answer::{Answer, Payload};
 use crate::auth::{Caller, Refused};
 use crate::dispatch::{self, Context, Method, Target};
 use crate::door::{Dialect, Door};
 use crate::envelope::{self, Call, Entry, Request, Unreadable};
 use crate::error::{self, CallError};
-use crate::layers::RequestId;
 use crate::limit::{Allowance, Now};
 use crate::server::App;
 use crate::tiers::Category;
@@ -78,19 +75,15 @@ enum Outcome {
     Passing(Box<Passing>),
 }
 
-/// Answers a POST.
+/// Answers a POST at a door: under this request id, and in this encoding.
 pub(crate) async fn post(
-    State(app): State<Arc<App>>,
-    Extension(request_id): Extension<RequestId>,
-    Extension(encoding): Extension<Encoding>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
+    app: &Arc<App>,
+    door: Door,
+    request: http::Request<Incoming>,
+    (request_id, encoding): (&Arc<str>, Encoding),
 ) -> Response {
-    let Some(door) = Door::open(uri.path(), uri.query(), &headers) else {
-        return error::http(StatusCode::NOT_FOUND, "There is nothing at this path; see GET /");
-    };
-    let body = match read(body, &headers, &app).await {
+    let (parts, body) = request.into_parts();
+    let body = match read(body, &parts.headers, app).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
@@ -106,15 +99,15 @@ pub(crate) async fn post(
     let caller = match caller {
         Ok(caller) => caller,
         Err(refused) => {
-            tracing::info!(target: "vitrine::access", request_id = &*request_id.0, dialect = door.dialect.name(), "refused: {refused}");
-            return error::refused(&refused, door.dialect, id, &request_id.0, &app.settings);
+            tracing::info!(target: ACCESS_LOG, request_id = &**request_id, dialect = door.dialect.name(), "refused: {refused}");
+            return error::refused(&refused, door.dialect, id, request_id, &app.settings);
         }
     };
     let session = Session {
-        app: &app,
+        app,
         dialect: door.dialect,
         encoding,
-        request_id: &request_id.0,
+        request_id,
         caller: &caller,
         deadline,
         budget: AtomicUsize::new(settings.response_bytes_max),
@@ -128,7 +121,7 @@ pub(crate) async fn post(
 }
 
 /// The whole body, within its bounds of size and time.
-async fn read(mut body: Body, headers: &HeaderMap, app: &App) -> Result<Bytes, Response> {
+async fn read(mut body: Incoming, headers: &HeaderMap, app: &App) -> Result<Bytes, Response> {
     let settings = &app.settings.server;
     let limit = Duration::from_millis(settings.body_timeout_ms);
     let too_large = || {
@@ -159,7 +152,7 @@ async fn read(mut body: Body, headers: &HeaderMap, app: &App) -> Result<Bytes, R
 
 /// Takes what a client still sends and drops it, for a time. A connection that is closed on a client that is
 /// sending is reset, and the client may never read why.
-fn linger(mut body: Body, limit: Duration) {
+fn linger(mut body: Incoming, limit: Duration) {
     tokio::spawn(async move {
         let dropping = async { while let Some(Ok(_)) = body.frame().await {} };
         // What comes later than that is not worth the wait.

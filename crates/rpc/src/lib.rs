@@ -25,6 +25,7 @@ mod settings;
 mod tiers;
 mod upstream;
 
+pub use access_log::ACCESS_LOG;
 pub use dispatch::{MethodInfo, methods};
 pub use door::Dialect;
 pub use key::ApiKey;

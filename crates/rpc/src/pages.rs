@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
 use serde_json::json;
 
 use crate::answer::Payload;
+use crate::door::Door;
 use crate::error;
 use crate::server::App;
 
@@ -17,6 +20,37 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 const OPENRPC: &str = include_str!("../openrpc.json");
 const HOME: &str = include_str!("../home.html");
+
+/// Every page. A POST that comes here is at no door.
+pub(crate) fn routes(app: &Arc<App>) -> Router {
+    Router::new()
+        .route("/", get(home).post(nowhere))
+        .route("/health", get(health))
+        .route("/healthz", get(health))
+        .route("/livez", get(health))
+        .route("/ready", get(ready))
+        .route("/readyz", get(ready))
+        .route("/status", get(status))
+        .route("/openrpc.json", get(document))
+        .fallback(post(nowhere).fallback(elsewhere))
+        .with_state(Arc::clone(app))
+}
+
+/// There is no such path.
+async fn nowhere() -> Response {
+    error::http(StatusCode::NOT_FOUND, "There is nothing at this path; see GET /")
+}
+
+/// Anything but a POST where there is no page.
+async fn elsewhere(method: Method, request: Request) -> Response {
+    if Door::open(request.uri().path(), None, request.headers()).is_none() {
+        return nowhere().await;
+    }
+    let mut response =
+        error::http(StatusCode::METHOD_NOT_ALLOWED, &format!("{method} is not served here: POST JSON-RPC"));
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST,OPTIONS"));
+    response
+}
 
 /// The OpenRPC document: what `rpc.discover` and `GET /openrpc.json` answer.
 pub fn openrpc() -> &'static str {

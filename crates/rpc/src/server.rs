@@ -1,5 +1,6 @@
 //! Sockets: the accept loop, its timeouts and bounds, and the graceful end.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -7,27 +8,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::extract::Request;
-use axum::http::{Method, StatusCode, header};
-use axum::response::Response;
-use axum::routing::get;
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use rustix::net::SocketFlags;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tower::ServiceExt;
 use vitrine_store::Store;
 
 use crate::auth::Keyring;
-use crate::door::Door;
+use crate::layers::Front;
 use crate::settings::{ServerSettings, Settings};
 use crate::tiers::Tiers;
 use crate::upstream::{Upstream, UpstreamError};
-use crate::{entry, error, layers, pages};
 
 /// How long to wait before accepting again when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -150,7 +143,7 @@ async fn drain(listener: TcpListener, doorman: Doorman, settings: &ServerSetting
 
 /// Lets connections in.
 struct Doorman {
-    router: Router,
+    front: Arc<Front>,
     builder: Arc<Builder<TokioExecutor>>,
     /// Turns true when connections are to end.
     ending: watch::Sender<bool>,
@@ -169,7 +162,7 @@ impl Doorman {
         builder.http1().timer(TokioTimer::new()).header_read_timeout(idle_timeout);
         builder.http2().timer(TokioTimer::new()).keep_alive_interval(header_timeout);
         Self {
-            router: layers::around(routes(app), app),
+            front: Arc::new(Front::new(Arc::clone(app))),
             builder: Arc::new(builder),
             ending: watch::Sender::new(false),
             room: Arc::new(Semaphore::new(settings.connections_max)),
@@ -215,7 +208,7 @@ impl Doorman {
         // Answers are written whole: waiting to fill packets only delays their ends.
         let _ = stream.set_nodelay(true);
         let connection = Connection {
-            router: self.router.clone(),
+            front: Arc::clone(&self.front),
             builder: Arc::clone(&self.builder),
             ending: self.ending.subscribe(),
             first_request_timeout: self.first_request_timeout,
@@ -229,7 +222,7 @@ impl Doorman {
 
 /// One client's connection.
 struct Connection {
-    router: Router,
+    front: Arc<Front>,
     builder: Arc<Builder<TokioExecutor>>,
     ending: watch::Receiver<bool>,
     first_request_timeout: Duration,
@@ -238,12 +231,13 @@ struct Connection {
 impl Connection {
     async fn serve(self, stream: TcpStream) {
         let requested = Arc::new(AtomicBool::new(false));
-        let router = self.router;
+        let front = self.front;
         let service = service_fn({
             let requested = Arc::clone(&requested);
-            move |request: Request<Incoming>| {
+            move |request| {
                 requested.store(true, Ordering::Relaxed);
-                router.clone().oneshot(request)
+                let front = Arc::clone(&front);
+                async move { Ok::<_, Infallible>(front.answer(request).await) }
             }
         });
         let mut served = pin!(self.builder.serve_connection(TokioIo::new(stream), service));
@@ -270,30 +264,4 @@ impl Connection {
         served.as_mut().graceful_shutdown();
         let _ = served.await;
     }
-}
-
-/// Every route. POST anywhere else is a door's, or nobody's.
-fn routes(app: &Arc<App>) -> Router {
-    Router::new()
-        .route("/", get(pages::home).post(entry::post))
-        .route("/health", get(pages::health))
-        .route("/healthz", get(pages::health))
-        .route("/livez", get(pages::health))
-        .route("/ready", get(pages::ready))
-        .route("/readyz", get(pages::ready))
-        .route("/status", get(pages::status))
-        .route("/openrpc.json", get(pages::document))
-        .fallback(axum::routing::post(entry::post).fallback(elsewhere))
-        .with_state(Arc::clone(app))
-}
-
-/// Anything but a POST where there is no page.
-async fn elsewhere(method: Method, request: Request) -> Response {
-    if Door::open(request.uri().path(), None, request.headers()).is_none() {
-        return error::http(StatusCode::NOT_FOUND, "There is nothing at this path; see GET /");
-    }
-    let mut response =
-        error::http(StatusCode::METHOD_NOT_ALLOWED, &format!("{method} is not served here: POST JSON-RPC"));
-    response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST,OPTIONS"));
-    response
 }

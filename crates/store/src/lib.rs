@@ -9,6 +9,7 @@ mod chain_plan;
 mod error;
 mod keys;
 mod migrate;
+mod pages;
 mod plan;
 mod pool;
 mod positions;

@@ -80,7 +80,7 @@ pub enum Direction {
 }
 
 /// Where a page starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Start {
     /// After so many items from the beginning: page numbers.
     Offset(u64),
@@ -96,7 +96,7 @@ pub enum Start {
 }
 
 /// An item's place in an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Position {
     /// The sort key; 0 for [`Sort::Id`], which has none besides the id.
     pub slot: Slot,

@@ -8,6 +8,7 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::time::timeout;
 
 use crate::cache::BodyCache;
+use crate::pages::Pages;
 use crate::read::lanes::Lanes;
 use crate::read::places::Places;
 use crate::reads::{Canceller, LastFailure, Lease, ReadOptions, Reads};
@@ -57,6 +58,7 @@ pub struct Store {
     pub(crate) write: PgPool,
     pub(crate) list_ids: Arc<ListIds>,
     pub(crate) bodies: Arc<BodyCache>,
+    pub(crate) pages: Arc<Pages>,
     pub(crate) places: Arc<Places>,
     /// How many searches run at a time of which nobody can tell how long they take.
     pub(crate) lanes: Arc<Lanes>,
@@ -114,6 +116,7 @@ impl Store {
             write,
             list_ids: Arc::default(),
             bodies: Arc::new(BodyCache::new(0)),
+            pages: Arc::new(Pages::new(0)),
             places: Arc::new(Places::new(0)),
             lanes: Arc::new(Lanes::new(settings.read_connections_max)),
             acquire_timeout,
@@ -126,8 +129,9 @@ impl Store {
     #[must_use]
     pub fn with_cache(self, settings: &CacheSettings) -> Self {
         let bodies = Arc::new(BodyCache::new(settings.body_bytes_max));
+        let pages = Arc::new(Pages::new(settings.page_bytes_max));
         let places = Arc::new(Places::new(settings.places_max));
-        Self { bodies, places, ..self }
+        Self { bodies, pages, places, ..self }
     }
 
     /// Like [`Store::new`], from the settings' URL.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use quick_cache::sync::Cache;
 
-use crate::plan::{Direction, ListRef, Position, Sort};
+use crate::plan::{Direction, ListPlan, ListRef, Position, Sort};
 
 /// The most places of one order.
 const PLACES_PER_ORDER: usize = 2_048;
@@ -24,14 +25,20 @@ pub(crate) struct Order {
     pub(crate) direction: Direction,
 }
 
-/// A place to start from.
+/// A place: how many members there are up to and including the one at this position.
+pub(crate) type Place = (u64, Position);
+
+/// What is remembered around a member of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// The version of the list for which it holds.
+pub(crate) struct Near {
+    /// The version of the list for which all of it holds.
     pub(crate) version: i64,
-    /// The members up to and including the one at `position`.
-    pub(crate) skipped: u64,
-    pub(crate) position: Position,
+    /// The members of the list, if that is known.
+    pub(crate) total: Option<u64>,
+    /// The last place in front of the member.
+    pub(crate) below: Option<Place>,
+    /// The first place that is the member, or behind it.
+    pub(crate) above: Option<Place>,
 }
 
 /// The right to survey an order, and since when.
@@ -53,10 +60,19 @@ pub(crate) struct Positions {
 #[derive(Debug, Default)]
 struct Places {
     version: i64,
+    total: Option<u64>,
     by_skipped: BTreeMap<u64, Position>,
     /// The version of the last survey, unless what it found was forgotten.
     surveyed: Option<i64>,
     surveying: bool,
+}
+
+impl Order {
+    /// The order that a plan's page is a part of.
+    pub(crate) fn of(plan: &ListPlan) -> Self {
+        let (unverified, sort, direction) = (plan.unverified, plan.sort, plan.direction);
+        Self { list: plan.list.clone(), unverified, sort, direction }
+    }
 }
 
 /// How far apart the places of a survey are, for a list of so many members.
@@ -71,19 +87,24 @@ impl Positions {
         Self { orders, next_survey: Mutex::default() }
     }
 
-    /// The last place that skips no more than `offset`.
-    pub(crate) fn nearest(&self, order: &Order, offset: u64) -> Option<Place> {
+    /// What is remembered around the member that `offset` others stand in front of; `None` where nothing is known.
+    pub(crate) fn near(&self, order: &Order, offset: u64) -> Option<Near> {
         let known = self.orders.as_ref()?.get(order)?;
         let known = lock(&known);
-        let (&skipped, &position) = known.by_skipped.range(..=offset).next_back()?;
-        Some(Place { version: known.version, skipped, position })
+        let place = |(&skipped, &position): (&u64, &Position)| (skipped, position);
+        let below = known.by_skipped.range(..=offset).next_back().map(place);
+        let above = known.by_skipped.range((Excluded(offset), Unbounded)).next().map(place);
+        let near = Near { version: known.version, total: known.total, below, above };
+        (below.is_some() || above.is_some() || near.total.is_some()).then_some(near)
     }
 
-    /// Remembers places of a version. Those of an older one are forgotten; an older one teaches nothing.
-    pub(crate) fn learn(&self, order: &Order, version: i64, places: &[(u64, Position)]) {
+    /// Remembers places of a version, and its total where that is told. Those of an older one are forgotten; an older one
+    /// teaches nothing.
+    pub(crate) fn learn(&self, order: &Order, version: i64, total: Option<u64>, places: &[Place]) {
         let Some(known) = self.known(order) else { return };
         let mut known = lock(&known);
         if known.at(version) {
+            known.total = total.or(known.total);
             for &(skipped, position) in places {
                 known.remember(skipped, position);
             }
@@ -99,6 +120,7 @@ impl Positions {
             if known.version == version {
                 known.by_skipped.clear();
                 known.version = 0;
+                known.total = None;
                 known.surveyed = None;
             }
         }
@@ -143,6 +165,7 @@ impl Places {
         if version > self.version {
             self.by_skipped.clear();
             self.version = version;
+            self.total = None;
         }
         version == self.version
     }
@@ -195,40 +218,63 @@ mod tests {
     }
 
     fn skipped(positions: &Positions, offset: u64) -> Option<u64> {
-        let near = positions.nearest(&order(b"a"), offset)?;
-        assert_eq!(near.position, place(near.skipped));
-        Some(near.skipped)
+        let (skipped, position) = positions.near(&order(b"a"), offset)?.below?;
+        assert_eq!(position, place(skipped));
+        Some(skipped)
+    }
+
+    fn met_from_behind(positions: &Positions, offset: u64) -> Option<u64> {
+        let (skipped, position) = positions.near(&order(b"a"), offset)?.above?;
+        assert_eq!(position, place(skipped));
+        Some(skipped)
     }
 
     #[test]
-    fn the_nearest_place_is_the_last_one_that_does_not_skip_too_much() {
+    fn the_nearest_places_are_the_last_one_in_front_and_the_first_one_behind() {
         let positions = Positions::new(10_000);
         assert_eq!(skipped(&positions, u64::MAX), None);
-        positions.learn(&order(b"a"), 5, &[(100, place(100)), (300, place(300))]);
-        for (offset, expected) in [
-            (0, None),
-            (99, None),
-            (100, Some(100)),
-            (299, Some(100)),
-            (300, Some(300)),
-            (u64::MAX, Some(300)),
+        positions.learn(&order(b"a"), 5, None, &[(100, place(100)), (300, place(300))]);
+        for (offset, expected, from_behind) in [
+            (0, None, Some(100)),
+            (99, None, Some(100)),
+            (100, Some(100), Some(300)),
+            (299, Some(100), Some(300)),
+            (300, Some(300), None),
+            (u64::MAX, Some(300), None),
         ] {
             assert_eq!(skipped(&positions, offset), expected, "{offset}");
+            assert_eq!(met_from_behind(&positions, offset), from_behind, "{offset}");
         }
-        assert_eq!(positions.nearest(&order(b"b"), 300), None);
+        assert_eq!(positions.near(&order(b"b"), 300), None);
         let other = Order { direction: Direction::Desc, ..order(b"a") };
-        assert_eq!(positions.nearest(&other, 300), None);
+        assert_eq!(positions.near(&other, 300), None);
+    }
+
+    #[test]
+    fn a_total_is_that_of_its_version() {
+        let positions = Positions::new(10_000);
+        let total = || positions.near(&order(b"a"), 7).and_then(|near| near.total);
+        positions.learn(&order(b"a"), 5, Some(1_000), &[]);
+        assert_eq!(total(), Some(1_000), "also where no place is known");
+        positions.learn(&order(b"a"), 5, None, &[(100, place(100))]);
+        positions.learn(&order(b"a"), 4, Some(999), &[]);
+        assert_eq!(total(), Some(1_000));
+        positions.learn(&order(b"a"), 6, None, &[(100, place(100))]);
+        assert_eq!(total(), None);
+        positions.learn(&order(b"a"), 6, Some(1_001), &[]);
+        positions.forget(&order(b"a"), 6);
+        assert_eq!(positions.near(&order(b"a"), 7), None);
     }
 
     #[test]
     fn a_version_replaces_older_ones_and_is_not_replaced_by_them() {
         let positions = Positions::new(10_000);
-        positions.learn(&order(b"a"), 5, &[(100, place(100))]);
-        positions.learn(&order(b"a"), 6, &[(200, place(200))]);
-        positions.learn(&order(b"a"), 5, &[(300, place(300))]);
+        positions.learn(&order(b"a"), 5, None, &[(100, place(100))]);
+        positions.learn(&order(b"a"), 6, None, &[(200, place(200))]);
+        positions.learn(&order(b"a"), 5, None, &[(300, place(300))]);
         assert_eq!(skipped(&positions, 199), None);
         assert_eq!(skipped(&positions, 1_000), Some(200));
-        assert_eq!(positions.nearest(&order(b"a"), 200).map(|near| near.version), Some(6));
+        assert_eq!(positions.near(&order(b"a"), 200).map(|near| near.version), Some(6));
         positions.forget(&order(b"a"), 5);
         assert_eq!(skipped(&positions, 1_000), Some(200), "what is known of a later version stays");
         positions.forget(&order(b"a"), 6);
@@ -247,9 +293,9 @@ mod tests {
             let (positions, total) = (Positions::new(PLACES_PER_ORDER), pages * 100);
             let step = survey_step(total);
             let survey: Vec<_> = (1..=total / step).map(|n| (n * step, place(n * step))).collect();
-            positions.learn(&order(b"a"), 1, &survey);
+            positions.learn(&order(b"a"), 1, None, &survey);
             for page in 1..=pages {
-                positions.learn(&order(b"a"), 1, &[(page * 100, place(page * 100))]);
+                positions.learn(&order(b"a"), 1, None, &[(page * 100, place(page * 100))]);
                 assert_eq!(skipped(&positions, page * 100), Some(page * 100));
                 assert!(
                     lock(&positions.known(&order(b"a")).expect("learnt")).by_skipped.len()
@@ -277,7 +323,7 @@ mod tests {
                 (model, version) = (BTreeSet::new(), 0);
             } else if step < 100 {
                 let learnt = version + i64::try_from(random(40)).expect("small") / 39 - i64::from(step < 5);
-                positions.learn(&order(b"a"), learnt, &[(at, place(at))]);
+                positions.learn(&order(b"a"), learnt, None, &[(at, place(at))]);
                 if learnt > version {
                     (model, version) = (BTreeSet::new(), learnt);
                 }
@@ -287,7 +333,7 @@ mod tests {
             } else {
                 let expected = model.range(..=at).next_back().copied();
                 assert_eq!(skipped(&positions, at), expected, "version {version}, offset {at}");
-                if let Some(near) = positions.nearest(&order(b"a"), at) {
+                if let Some(near) = positions.near(&order(b"a"), at) {
                     assert_eq!(near.version, version);
                 }
             }
@@ -318,26 +364,26 @@ mod tests {
         let (order, start) = (order(b"a"), Instant::now());
         let after = |ms| start + Duration::from_millis(ms);
         let survey = positions.begin_survey(&order, 6, start).expect("the first one");
-        positions.learn(&order, 6, &[(8_192, place(8_192))]);
+        positions.learn(&order, 6, None, &[(8_192, place(8_192))]);
         positions.finish_survey(&order, &survey, true, after(100));
         positions.forget(&order, 6);
         assert!(positions.begin_survey(&order, 6, after(1_099)).is_none());
         assert!(positions.begin_survey(&order, 6, after(1_100)).is_some());
-        positions.learn(&order, 2, &[(50, place(50))]);
+        positions.learn(&order, 2, None, &[(50, place(50))]);
         assert_eq!(skipped(&positions, 60), Some(50), "the version of a restored database");
     }
 
     #[test]
     fn memory_is_bounded_and_none_is_none() {
         let none = Positions::new(0);
-        none.learn(&order(b"a"), 1, &[(1, place(1))]);
+        none.learn(&order(b"a"), 1, None, &[(1, place(1))]);
         assert_eq!(skipped(&none, 1), None);
         assert!(none.begin_survey(&order(b"a"), 1, Instant::now()).is_none());
         let positions = Positions::new(4 * PLACES_PER_ORDER);
         for name in 0..100_u8 {
-            positions.learn(&order(&[name]), 1, &[(1, place(1))]);
+            positions.learn(&order(&[name]), 1, None, &[(1, place(1))]);
         }
-        let kept = (0..100_u8).filter(|name| positions.nearest(&order(&[*name]), 1).is_some()).count();
+        let kept = (0..100_u8).filter(|name| positions.near(&order(&[*name]), 1).is_some()).count();
         assert!(kept <= 4, "{kept}");
     }
 

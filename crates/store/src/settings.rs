@@ -26,13 +26,16 @@ pub struct DatabaseSettings {
 pub struct CacheSettings {
     /// Bytes of bodies that a server keeps, about; 0: none, and each page reads its bodies from the database.
     pub body_bytes_max: u64,
+    /// Bytes of keys that a server keeps of pages which are asked for again, about; 0: none, and each page reads its keys
+    /// from the database. It goes with bodies: without them no page is read by its keys.
+    pub page_bytes_max: u64,
     /// Places in lists that a server remembers for page numbers; 0: none, and each page skips from the beginning.
     pub places_max: usize,
 }
 
 impl Default for CacheSettings {
     fn default() -> Self {
-        Self { body_bytes_max: 256 << 20, places_max: 262_144 }
+        Self { body_bytes_max: 256 << 20, page_bytes_max: 16 << 20, places_max: 262_144 }
     }
 }
 

@@ -95,6 +95,8 @@ pub struct ImportSettings {
     pub batch_assets: usize,
     /// Bytes of rendered assets of a batch, about.
     pub batch_bytes: usize,
+    /// How long an asset out of a pipe that pauses waits for its batch to fill.
+    pub batch_wait_ms: u64,
     /// Batches that are written at a time.
     pub writers_max: usize,
     /// The largest asset of an input, in bytes.
@@ -243,10 +245,12 @@ impl Default for LogSettings {
 
 impl Default for ImportSettings {
     fn default() -> Self {
-        let ImportOptions { batch, writers, max_record_bytes, store_patience, .. } = ImportOptions::default();
+        let ImportOptions { batch, batch_wait, writers, max_record_bytes, store_patience, .. } =
+            ImportOptions::default();
         Self {
             batch_assets: batch.assets,
             batch_bytes: batch.bytes,
+            batch_wait_ms: u64::try_from(batch_wait.as_millis()).unwrap_or(u64::MAX),
             writers_max: writers,
             record_bytes_max: max_record_bytes,
             retry_max_seconds: store_patience.as_secs(),

@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 pub mod config;
 mod database;
+mod outlet;
 mod shutdown;
 mod telemetry;
 
@@ -42,7 +43,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
     if let Command::Healthcheck = command {
         return commands::healthcheck::run(loaded.config.server.listen);
     }
-    telemetry::start(&loaded.config.log, command.is_short())?;
+    // To the end of this function: what the log still holds is written then.
+    let _rest = telemetry::start(&loaded.config.log, command.is_short())?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }

@@ -289,7 +289,8 @@ async fn until_ready(client: &Client) {
 
 /// Holds back whoever reads a list, until it is dropped or rolled back.
 async fn lock_lists(connection: &mut PgConnection) {
-    connection.execute("BEGIN; LOCK TABLE list_member IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    // A remembered page asks of its list alone, any other of its members too.
+    connection.execute("BEGIN; LOCK TABLE asset_list, list_member IN ACCESS EXCLUSIVE MODE").await.unwrap();
 }
 
 /// How many of the server's connections to this database wait for a lock.

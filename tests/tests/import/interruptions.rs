@@ -136,6 +136,33 @@ async fn an_interrupted_import_says_so() {
     world.assert_all(ASSETS).await;
 }
 
+/// Somebody who follows a source writes a line now and then: it is in long before a batch is full, or the pipe ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_pipe_has_given_is_in_while_it_pauses() {
+    let world = World::new().await;
+    let lines = Lines::new(0);
+    let mut child = world.command(&[&"-"]).piped();
+    let mut stdin = child.stdin.take().unwrap();
+    for (given, next) in [(0, 1), (1, 4), (4, 304)] {
+        stdin.write_all(lines.text(given..next).as_bytes()).unwrap();
+        assert_eq!(world.committed(next).await, next);
+    }
+    // What changes comes behind what was there, each in a batch of its own.
+    for slot in 1..=3 {
+        stdin.write_all(lines.line_at(0, slot).as_bytes()).unwrap();
+        let end = Instant::now() + PATIENCE;
+        while world.count("SELECT max(slot_updated) FROM asset").await < slot {
+            assert!(Instant::now() < end, "slot {slot} is not in");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    drop(stdin);
+    let done =
+        tokio::task::spawn_blocking(|| Done::of(child.wait_with_output().unwrap())).await.unwrap().whole();
+    assert_eq!(done.counts(), [304, 3, 0, 0, 0, 0]);
+    world.check().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_imports_at_once_end_right() {
     const ASSETS: u64 = 12_000;

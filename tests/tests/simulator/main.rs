@@ -23,7 +23,11 @@ mod tokens;
 
 use std::collections::BTreeSet;
 use std::env;
+use std::iter::StepBy;
 use std::ops::Range;
+use std::panic::resume_unwind;
+use std::sync::Mutex;
+use std::thread;
 
 use compare::{TABLES, clear, compare, every_table_is_known, findings};
 use history::{Told, history};
@@ -36,34 +40,65 @@ const ROUND: u64 = 100;
 /// Histories that are told together, one beside the other.
 const TOGETHER: u64 = 5;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn any_delivery_ends_as_a_clean_run() {
+/// Rounds that are told at the same time, each to databases of its own: telling one keeps a core busy.
+const LANES: usize = 2;
+
+/// Where rounds begin, and where the last one ends.
+type Rounds = (StepBy<Range<u64>>, u64);
+
+/// Faults that were met, and tables that had rows.
+type Met = (u64, BTreeSet<&'static str>);
+
+#[test]
+fn any_delivery_ends_as_a_clean_run() {
     let number = |name: &str, default: u64| env::var(name).map_or(default, |text| text.parse().unwrap());
     let first = number("VITRINE_SIMULATOR_SEED", 1);
     let histories = number("VITRINE_SIMULATOR_HISTORIES", 1_000);
     let last = first + histories;
-    let (clean, crashed) = (Database::new().await, Database::new().await);
-    every_table_is_known(&clean).await;
-    let mut seed = first;
+    let rounds: Mutex<Rounds> = Mutex::new(((first..last).step_by(usize::try_from(ROUND).unwrap()), last));
     let (mut faults, mut filled) = (0, BTreeSet::new());
-    while seed < last {
-        let round = seed..(seed + ROUND).min(last);
-        match Box::pin(compared(&clean, &crashed, &round)).await {
-            Ok((met, tables)) => {
-                faults += met;
-                filled.extend(tables);
-            }
-            Err(difference) => Box::pin(shrink::explain(groups(&round), &difference)).await,
+    thread::scope(|scope| {
+        let lanes: Vec<_> = (0..LANES).map(|_| scope.spawn(|| in_a_lane(&rounds))).collect();
+        for lane in lanes {
+            let (met, tables) = lane.join().unwrap_or_else(|panic| resume_unwind(panic));
+            faults += met;
+            filled.extend(tables);
         }
-        clear(&clean).await;
-        clear(&crashed).await;
-        seed = round.end;
-    }
+    });
     // Of a dozen batches of some histories a few are cut off: a run without any has not tested it.
     assert!(faults >= histories / TOGETHER, "{faults} faults in {histories} histories");
     // Some events are rare: a few histories may leave a table without a row, a thousand do not.
     let empty = TABLES.iter().find(|(table, _)| *table != "remake_due" && !filled.contains(table));
     assert!(histories < 1_000 || empty.is_none(), "nothing in {empty:?}");
+}
+
+/// Takes rounds until there are none left.
+fn in_a_lane(rounds: &Mutex<Rounds>) -> Met {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (clean, crashed) = (Database::new().await, Database::new().await);
+        every_table_is_known(&clean).await;
+        let mut met: Met = Met::default();
+        while let Some(round) = next(rounds) {
+            match Box::pin(compared(&clean, &crashed, &round)).await {
+                Ok((faults, tables)) => {
+                    met.0 += faults;
+                    met.1.extend(tables);
+                }
+                Err(difference) => Box::pin(shrink::explain(groups(&round), &difference)).await,
+            }
+            clear(&clean).await;
+            clear(&crashed).await;
+        }
+        met
+    })
+}
+
+fn next(rounds: &Mutex<Rounds>) -> Option<Range<u64>> {
+    let mut rounds = rounds.lock().unwrap();
+    let (firsts, last) = &mut *rounds;
+    let first = firsts.next()?;
+    Some(first..(first + ROUND).min(*last))
 }
 
 /// Histories side by side, each in its own order.

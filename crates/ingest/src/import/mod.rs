@@ -34,6 +34,9 @@ pub struct ImportOptions {
     pub rejects: Option<PathBuf>,
     /// When a batch is written.
     pub batch: BatchLimits,
+    /// How long an asset waits for its batch to fill where a pipe pauses. What has waited so long goes as soon as nothing else
+    /// is being written: more than one batch at a time is for those that are full.
+    pub batch_wait: Duration,
     /// Batches that are written at a time, each on a connection of its own; at least 1.
     pub writers: usize,
     /// The longest record, in bytes of JSON; a longer one is bad.
@@ -159,6 +162,8 @@ struct Import<'a> {
     started: Instant,
     summary: Summary,
     batch: Batch,
+    /// When the batch is written even if it is not full.
+    due: tokio::time::Instant,
     in_flight: InFlight,
     /// The lowest slot stated so far.
     stated: Option<Slot>,
@@ -170,6 +175,7 @@ impl Default for ImportOptions {
             strict: false,
             rejects: None,
             batch: BatchLimits { assets: 5_000, bytes: 16 * 1024 * 1024 },
+            batch_wait: Duration::from_millis(200),
             writers: 2,
             max_record_bytes: 16 * 1024 * 1024,
             store_patience: Duration::from_mins(1),
@@ -216,6 +222,7 @@ pub async fn import(
         started: Instant::now(),
         summary: Summary::default(),
         batch: Batch::default(),
+        due: tokio::time::Instant::now(),
         in_flight: InFlight::default(),
         stated: None,
     };
@@ -287,8 +294,10 @@ impl Import<'_> {
 
     /// Reads an input once.
     async fn pass(&mut self, pass: Pass, source: Arc<Source>, input: &Input) -> Result<Ended, ImportError> {
-        // An import is of what there is: nobody waits for what was read before the input pauses.
-        let parts = reader::start(source, Records::open, |_| false, parse, self.options.max_record_bytes);
+        // A file ends soon enough.
+        let live = !source.rewindable();
+        let parts =
+            reader::start(source, Records::open, Records::waits, parse, self.options.max_record_bytes);
         let mut parts = match parts {
             Ok(parts) => parts,
             Err(error) => return Ok(Ended::Failed(error)),
@@ -299,6 +308,18 @@ impl Import<'_> {
                 biased;
                 () = cancelled(&mut cancel) => return Ok(Ended::Cancelled),
                 part = parts.recv() => part,
+                // Only while the input pauses: what has come is taken first.
+                Some(outcome) = self.in_flight.next() => {
+                    self.settle(outcome).await?;
+                    if self.summary.interrupted {
+                        return Ok(Ended::Cancelled);
+                    }
+                    continue;
+                }
+                () = tokio::time::sleep_until(self.due), if live && self.in_flight.len() == 0 && !self.batch.is_empty() => {
+                    self.flush().await?;
+                    continue;
+                }
             };
             match part {
                 Some(Part::Chunk(chunk)) => {
@@ -333,6 +354,9 @@ impl Import<'_> {
             Ok(_) if pass == Pass::Check => Ok(()),
             Ok(parsed) => {
                 self.summary.read += 1;
+                if self.batch.is_empty() {
+                    self.due = tokio::time::Instant::now() + self.options.batch_wait;
+                }
                 self.batch.push(parsed);
                 if self.batch.is_full(&self.options.batch) { self.flush().await } else { Ok(()) }
             }
@@ -357,19 +381,21 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// Waits for a batch in flight; false if there is none. Where the store failed it, the others are waited for
-    /// too: the summary that goes with the error counts all that is committed.
+    /// Waits for a batch in flight; false if there is none.
     async fn settle_one(&mut self) -> Result<bool, ImportError> {
-        let mut failed = None;
+        let Some(outcome) = self.in_flight.next().await else { return Ok(false) };
+        self.settle(outcome).await?;
+        Ok(true)
+    }
+
+    /// Takes in what became of a batch. Where the store failed it, the others in flight are waited for: the summary that goes with
+    /// the error counts all that is committed.
+    async fn settle(&mut self, outcome: Result<Outcome, ImportError>) -> Result<(), ImportError> {
+        let Some(source) = self.settled(outcome?) else { return Ok(()) };
         while let Some(outcome) = self.in_flight.next().await {
-            if let Some(error) = self.settled(outcome?) {
-                failed.get_or_insert(error);
-            }
-            if failed.is_none() {
-                return Ok(true);
-            }
+            self.settled(outcome?);
         }
-        failed.map_or(Ok(false), |source| Err(self.store_error(source)))
+        Err(self.store_error(source))
     }
 
     /// Counts what became of a batch.

@@ -20,6 +20,8 @@ use super::{BadRecord, Entry, Place, ReadError};
 /// After an error there is nothing more.
 pub struct Records {
     shape: Reader,
+    /// Whether somebody may still be writing the input: a pipe.
+    live: bool,
     done: bool,
 }
 
@@ -45,7 +47,15 @@ impl Records {
         } else {
             Scout::Spool
         };
-        Ok(Self::of(stream, max_record_bytes, scout))
+        let live = !source.rewindable();
+        Ok(Self { live, ..Self::of(stream, max_record_bytes, scout) })
+    }
+
+    /// Whether the next record may have to be waited for. Of values over several lines nobody tells: they are taken as what is
+    /// there already.
+    pub(crate) fn waits(&self) -> bool {
+        let Reader::Lines(lines) = &self.shape else { return false };
+        self.live && !self.done && lines.inner.is_none() && !lines.window.holds_line()
     }
 
     fn of(stream: Stream, max_record_bytes: usize, scout: Scout) -> Self {
@@ -62,7 +72,7 @@ impl Records {
             Shape::Lines => Reader::Lines(Box::new(Lines { window, max_record_bytes, inner: None })),
             Shape::Values => Reader::Values(Box::new(Values::new(window, max_record_bytes, scout))),
         };
-        Self { shape, done: false }
+        Self { shape, live: false, done: false }
     }
 }
 

@@ -8,7 +8,9 @@ use vitrine_model::Slot;
 
 use super::body::Items;
 use super::list_sql;
-use super::members::{self, Head, Members, Seek};
+use super::members::{self, Head, Members, Origin, Seek};
+use super::places::Places;
+use crate::pages::PageName;
 use crate::plan::{ListPlan, Position, Start};
 use crate::{Store, StoreError};
 
@@ -42,12 +44,10 @@ impl Store {
     async fn seek_and_read(&self, plan: &ListPlan) -> Result<ListPage, StoreError> {
         let mut seek = self.places.seek(plan);
         let (mut head, mut page) = self.read_page(plan, &seek).await?;
-        if let Some(version) = seek.version
-            && head.version != Some(version)
-        {
+        if let Some(version) = seek.outdated(&head) {
             self.places.forget(plan, version);
             // What follows goes by what was skipped in the end.
-            seek = Seek::plain(plan.start);
+            seek = Places::without(plan);
             (head, page) = self.read_page(plan, &seek).await?;
         }
         self.places.learn(plan, &head, &page);
@@ -84,7 +84,7 @@ impl Store {
     }
 
     /// The page's members: by their keys where bodies are kept, and by one statement where none are, or where
-    /// one has changed on the way.
+    /// one has changed on the way. Keys that are remembered are not read: the list says that it has not changed.
     async fn members(
         &self,
         connection: &mut PgConnection,
@@ -95,12 +95,44 @@ impl Store {
         if self.bodies.is_on() {
             // Options splice into plain bytes.
             let encoding = if as_rendered { plan.encoding } else { Encoding::Identity };
-            let kept = members::by_keys(connection, &self.bodies, plan, seek, encoding).await?;
-            if let Some(read) = kept {
+            let name = PageName::of(plan);
+            let remembered = self.remembered(connection, plan, &name, encoding).await?;
+            let filled = if let Some((head, members)) = remembered {
+                let filled = members::fill(connection, &self.bodies, plan.max_bytes, members).await?;
+                filled.map(|members| (head, members))
+            } else {
+                let read = members::by_keys(connection, &self.bodies, plan, seek, encoding).await?;
+                // From a place that does not hold any more nothing was read.
+                if let Some((head, members)) = &read
+                    && seek.outdated(head).is_none()
+                {
+                    self.pages.note(name, head.changed, || members.keys());
+                }
+                read
+            };
+            if let Some(read) = filled {
                 return Ok(read);
             }
         }
         members::by_rows(connection, plan, seek).await
+    }
+
+    /// The page as it is remembered, if the list is still the one of which that holds.
+    async fn remembered(
+        &self,
+        connection: &mut PgConnection,
+        plan: &ListPlan,
+        name: &PageName,
+        encoding: Encoding,
+    ) -> Result<Option<(Head, Members)>, StoreError> {
+        let Some(page) = self.pages.get(name) else { return Ok(None) };
+        let head = members::head(connection, plan).await?;
+        Ok((head.changed == page.versions).then(|| (head, Members::of(&page.keys, encoding))))
+    }
+
+    /// Whether the keys of a plan's page are remembered, and asked of the database no more while its list stays as it is.
+    pub fn remembers(&self, plan: &ListPlan) -> bool {
+        self.pages.has(&PageName::of(plan))
     }
 }
 
@@ -113,6 +145,22 @@ impl Seek {
     /// Where a plan says.
     pub(super) fn plain(start: Start) -> Self {
         let skip = if let Start::Offset(offset) = start { offset } else { 0 };
-        Self { start, skip, version: None }
+        Self { origin: Origin::Start(start), skip, version: None }
+    }
+
+    /// The version for which it held, where the list has another one.
+    fn outdated(&self, head: &Head) -> Option<i64> {
+        self.version.filter(|version| head.version != Some(*version))
+    }
+
+    /// How many members are skipped, at most, in a list of so many; `None`: nobody knows how many.
+    pub(super) fn skipped(&self, total: Option<u64>) -> u64 {
+        match (self.origin, total) {
+            // What stands behind the end is not looked for.
+            (Origin::NearerEnd, Some(total)) => {
+                self.skip.min(total.saturating_sub(self.skip.saturating_add(1)))
+            }
+            _ => self.skip,
+        }
     }
 }

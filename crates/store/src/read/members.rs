@@ -11,9 +11,10 @@ use vitrine_encoding::{Block, Encoding};
 use vitrine_model::{Json, Pubkey, Slot};
 
 use super::body::{self, Items};
-use super::list_sql::{Columns, Shape};
+use super::list_sql::{Columns, Shape, head_sql};
 use super::turns::{ENCODED_IN_A_ROW, Turns, UNPACKED_IN_A_ROW};
 use crate::cache::{Body, BodyCache, BodyKey, Member};
+use crate::pages::{ListVersions, PageKeys};
 use crate::plan::{ListPlan, Position, Start};
 use crate::stored_body::StoredBody;
 use crate::{Sort, StoreError};
@@ -24,11 +25,22 @@ pub(super) const BODIES: &str = "SELECT asset_id, version, body, splices FROM as
 /// Where a page starts: what a plan says, or what is remembered of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seek {
-    pub(super) start: Start,
-    /// Members to skip from there on.
+    pub(super) origin: Origin,
+    /// Members to skip from there on, or back from there.
     pub(super) skip: u64,
     /// The version of the list for which that holds; `None`: for any.
     pub(super) version: Option<i64>,
+}
+
+/// From where the first member of a page is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// In the page's direction from here on.
+    Start(Start),
+    /// From the beginning of the list, or back from its end where that is nearer.
+    NearerEnd,
+    /// Back from this member, which counts as the first one that is met.
+    Back(Position),
 }
 
 /// What one snapshot says of a list as a whole.
@@ -40,6 +52,8 @@ pub(super) struct Head {
     pub(super) total: Option<u64>,
     /// Changes whenever a place in the page's order may have; `None` where that is not known.
     pub(super) version: Option<i64>,
+    /// Change with every change of a member; of a page that is read by its keys.
+    pub(super) changed: ListVersions,
 }
 
 /// Members in page order, on their way to bodies.
@@ -118,7 +132,7 @@ pub(super) async fn by_keys(
     encoding: Encoding,
 ) -> Result<Option<(Head, Members)>, StoreError> {
     let row = query(plan, seek, Columns::Keys).fetch_one(&mut *connection).await?;
-    let head = head_of(&row)?;
+    let head = Head { changed: versions_of(&row, 6, plan)?, ..head_of(&row)? };
     let Some(ids) = row.try_get::<Option<&[u8]>, _>(3)? else { return Ok(Some((head, Members::default()))) };
     let last_slot = position(&row)?;
     let versions: Vec<i64> = row.try_get(5)?;
@@ -126,6 +140,12 @@ pub(super) async fn by_keys(
     let members = Members::new(ids.into_iter().zip(versions), encoding, last_slot);
     let filled = fill(connection, cache, plan.max_bytes, members).await?;
     Ok(filled.map(|members| (head, members)))
+}
+
+/// What the list of a plan is now, without its page.
+pub(super) async fn head(connection: &mut PgConnection, plan: &ListPlan) -> Result<Head, StoreError> {
+    let row = of_list(head_sql(plan.sort, plan.unverified), plan).fetch_one(connection).await?;
+    Ok(Head { changed: versions_of(&row, 3, plan)?, ..head_of(&row)? })
 }
 
 /// The members with their bodies: from `cache`, and those that are not there from the database. `None` where one has
@@ -156,6 +176,17 @@ impl Members {
             BodyKey { member, encoding, behind }
         });
         Self { keys: keys.collect(), bodies: Vec::new(), plain: Vec::new(), last_slot }
+    }
+
+    /// The members of a remembered page.
+    pub(super) fn of(keys: &PageKeys, encoding: Encoding) -> Self {
+        let members = keys.members.iter().map(|member| (member.id, member.version));
+        Self::new(members, encoding, keys.last_slot)
+    }
+
+    /// What is to be remembered of the page.
+    pub(super) fn keys(&self) -> PageKeys {
+        PageKeys { members: self.keys.iter().map(|key| key.member).collect(), last_slot: self.last_slot }
     }
 
     /// Members that stand behind nothing that is known: each is encoded by itself.
@@ -325,25 +356,36 @@ pub(super) fn by_ids(
 
 /// The plan's statement with its values bound (order: `list_sql.rs`).
 fn query(plan: &ListPlan, seek: &Seek, columns: Columns) -> Query<'static, Postgres, PgArguments> {
-    let query = sqlx::query(Shape::of(plan, seek.start, columns).sql())
-        .bind(plan.list.kind.code())
-        .bind(plan.list.key.clone())
-        .bind(plan.list.value.clone())
+    let query = of_list(Shape::of(plan, seek.origin, columns).sql(), plan)
         .bind(i64::from(plan.limit))
         // A place beyond i64 is beyond every list.
         .bind(i64::try_from(seek.skip).unwrap_or(i64::MAX))
         .bind(seek.version);
-    match seek.start {
-        Start::Offset(_) | Start::Range { after: None, before: None } => query,
-        Start::Range { after: Some(after), before: Some(before) } => {
-            query.bind(*after.as_bytes()).bind(*before.as_bytes())
+    let position = match seek.origin {
+        Origin::NearerEnd | Origin::Start(Start::Offset(_) | Start::Range { after: None, before: None }) => {
+            return query;
         }
-        Start::Range { after: Some(id), .. } | Start::Range { before: Some(id), .. } => {
-            query.bind(*id.as_bytes())
+        Origin::Start(Start::Range { after: Some(after), before: Some(before) }) => {
+            return query.bind(*after.as_bytes()).bind(*before.as_bytes());
         }
-        Start::Behind(Position { id, .. }) if plan.sort == Sort::Id => query.bind(*id.as_bytes()),
-        Start::Behind(Position { slot, id }) => query.bind(slot.as_i64()).bind(*id.as_bytes()),
-    }
+        Origin::Start(Start::Range { after: Some(id), .. } | Start::Range { before: Some(id), .. }) => {
+            return query.bind(*id.as_bytes());
+        }
+        Origin::Start(Start::Behind(position)) | Origin::Back(position) => position,
+    };
+    let query = if plan.sort == Sort::Id { query } else { query.bind(position.slot.as_i64()) };
+    query.bind(*position.id.as_bytes())
+}
+
+/// A statement whose first parameters are the list.
+fn of_list(sql: &'static str, plan: &ListPlan) -> Query<'static, Postgres, PgArguments> {
+    sqlx::query(sql).bind(plan.list.kind.code()).bind(plan.list.key.clone()).bind(plan.list.value.clone())
+}
+
+/// The versions in a row, from this column on.
+fn versions_of(row: &PgRow, at: usize, plan: &ListPlan) -> Result<ListVersions, StoreError> {
+    let unverified = if plan.unverified { row.try_get(at + 1)? } else { None };
+    Ok(ListVersions { verified: row.try_get(at)?, unverified })
 }
 
 fn head_of(row: &PgRow) -> Result<Head, StoreError> {
@@ -351,6 +393,7 @@ fn head_of(row: &PgRow) -> Result<Head, StoreError> {
         slot: slot("watermark", row.try_get::<Option<i64>, _>(0)?.unwrap_or(0))?,
         total: row.try_get::<Option<i64>, _>(1)?.map(|total| u64::try_from(total).unwrap_or(0)),
         version: row.try_get(2)?,
+        changed: ListVersions::default(),
     })
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::list::ListPage;
 use super::list_sql::survey_sql;
-use super::members::{Head, Seek, pubkey, slot};
+use super::members::{Head, Origin, Seek, pubkey, slot};
 use crate::plan::{ListPlan, Position, Start};
 use crate::positions::{Order, Positions, Survey, survey_step};
 use crate::{Store, StoreError};
@@ -22,6 +22,13 @@ const SURVEY_FROM: u64 = 16_384;
 
 /// Nothing is remembered of shorter lists: to skip so many members costs next to nothing.
 const LEARN_FROM: u64 = 256;
+
+/// From how many members on a page by number is looked for from both ends: to say so in one statement costs as much as
+/// to skip a tenth of them.
+const FAR_FROM: u64 = 1_024;
+
+/// To look for the first member of a page, and then for the page from there on, costs as much more as to skip so many.
+const BACK_COSTS: u64 = 128;
 
 /// What is remembered of all lists.
 #[derive(Debug)]
@@ -37,16 +44,38 @@ impl Places {
         Self { positions: Positions::new(places_max), surveying: Arc::new(Semaphore::new(1)) }
     }
 
-    /// Where to start reading for a plan.
+    /// Where to start reading for a plan: where the fewest members have to be skipped.
     pub(super) fn seek(&self, plan: &ListPlan) -> Seek {
         let Start::Offset(offset @ 1..) = plan.start else { return Seek::plain(plan.start) };
-        match self.positions.nearest(&order(plan), offset) {
-            Some(near) => Seek {
-                start: Start::Behind(near.position),
-                skip: offset - near.skipped,
-                version: Some(near.version),
-            },
-            None => Seek::plain(plan.start),
+        let Some(near) = self.positions.near(&Order::of(plan), offset) else { return Self::without(plan) };
+        let version = Some(near.version);
+        let below = near.below.map(|(skipped, position)| {
+            let origin = Origin::Start(Start::Behind(position));
+            Seek { origin, skip: offset - skipped, version }
+        });
+        let above = near.above.map(|(skipped, position)| {
+            let origin = Origin::Back(position);
+            Seek { origin, skip: skipped - 1 - offset, version }
+        });
+        let ends = Self::without(plan);
+        [
+            (below, below.map_or(0, |seek| seek.skip)),
+            (above, above.map_or(0, |seek| seek.skip + BACK_COSTS)),
+            (Some(ends), ends.skipped(near.total).saturating_add(BACK_COSTS)),
+        ]
+        .into_iter()
+        .filter_map(|(seek, costs)| Some((seek?, costs)))
+        .min_by_key(|(_, costs)| *costs)
+        .map_or(ends, |(seek, _)| seek)
+    }
+
+    /// Where to start reading for a plan by which nothing is known: a far page from the nearer end of its list.
+    pub(super) fn without(plan: &ListPlan) -> Seek {
+        match plan.start {
+            Start::Offset(offset @ FAR_FROM..) if plan.limit > 0 => {
+                Seek { origin: Origin::NearerEnd, skip: offset, version: None }
+            }
+            start => Seek::plain(start),
         }
     }
 
@@ -57,13 +86,13 @@ impl Places {
         };
         let skipped = offset + u64::from(page.count);
         if head.total.is_some_and(|total| total >= LEARN_FROM && skipped < total) {
-            self.positions.learn(&order(plan), version, &[(skipped, last)]);
+            self.positions.learn(&Order::of(plan), version, head.total, &[(skipped, last)]);
         }
     }
 
     /// Forgets a version that does not hold any more.
     pub(super) fn forget(&self, plan: &ListPlan, version: i64) {
-        self.positions.forget(&order(plan), version);
+        self.positions.forget(&Order::of(plan), version);
     }
 }
 
@@ -83,7 +112,7 @@ impl Drop for Surveying {
 }
 
 impl Store {
-    /// How many keys a page would have to skip before its own, as far as is known now.
+    /// How many keys a page would have to skip before its own, at most, as far as is known now.
     pub fn skips(&self, plan: &ListPlan) -> u64 {
         self.places.seek(plan).skip
     }
@@ -91,13 +120,13 @@ impl Store {
     /// Has a list surveyed beside the calls, after one that had to skip far.
     pub(super) fn survey_after(&self, plan: &ListPlan, seek: &Seek, head: &Head) {
         let (Some(total), Some(version)) = (head.total, head.version) else { return };
-        if seek.skip < SURVEY_FROM || seek.skip >= total || self.read_connections_max() < 2 {
+        if seek.skipped(Some(total)) < SURVEY_FROM || seek.skip >= total || self.read_connections_max() < 2 {
             // A survey holds a connection, and pages need one.
             return;
         }
         // Where another list is being surveyed, the next far page of this one asks again.
         let Ok(turn) = Arc::clone(&self.places.surveying).try_acquire_owned() else { return };
-        let (order, now) = (order(plan), Instant::now());
+        let (order, now) = (Order::of(plan), Instant::now());
         let Some(survey) = self.places.positions.begin_survey(&order, version, now) else { return };
         let places = Arc::clone(&self.places);
         let surveying = Surveying { places, order, survey, worked: false, _turn: turn };
@@ -133,12 +162,8 @@ impl Store {
         drop(rows);
         connection.done();
         if let Some(version) = version {
-            self.places.positions.learn(order, version, &places);
+            self.places.positions.learn(order, version, None, &places);
         }
         Ok(())
     }
-}
-
-fn order(plan: &ListPlan) -> Order {
-    Order { list: plan.list.clone(), unverified: plan.unverified, sort: plan.sort, direction: plan.direction }
 }

@@ -89,6 +89,7 @@ async fn load(args: &Args, database: &Database, context: &Context) -> Result<Sum
         strict: args.strict,
         rejects: args.rejects.clone(),
         batch: BatchLimits { assets: settings.batch_assets, bytes: settings.batch_bytes },
+        batch_wait: Duration::from_millis(settings.batch_wait_ms),
         writers: settings.writers_max,
         max_record_bytes: settings.record_bytes_max,
         store_patience: Duration::from_secs(settings.retry_max_seconds),

@@ -42,6 +42,7 @@ impl Checks<'_> {
         self.range("database.read_statement_timeout_ms", database.read_statement_timeout_ms, 1..=DAY_MS);
         self.range("database.write_statement_timeout_ms", database.write_statement_timeout_ms, 1..=DAY_MS);
         self.range("cache.body_bytes_max", cache.body_bytes_max, 0..=1_024 * GIB);
+        self.range("cache.page_bytes_max", cache.page_bytes_max, 0..=1_024 * GIB);
         self.range("cache.places_max", cache.places_max as u64, 0..=1_000_000_000);
         self.range("server.connections_max", server.connections_max as u64, 1..=1_000_000);
         self.range("server.header_timeout_ms", server.header_timeout_ms, 1..=DAY_MS);
@@ -69,6 +70,7 @@ impl Checks<'_> {
         self.range("upstream.pause_ms", upstream.pause_ms, 1..=DAY_MS);
         self.range("import.batch_assets", import.batch_assets as u64, 1..=1_000_000);
         self.range("import.batch_bytes", import.batch_bytes as u64, 1..=GIB);
+        self.range("import.batch_wait_ms", import.batch_wait_ms, 1..=DAY_MS);
         // Each writes on a connection of its own.
         let writers = 1..=u64::from(database.write_connections_max.max(1));
         self.range("import.writers_max", import.writers_max as u64, writers.clone());
