@@ -16,8 +16,8 @@ CREATE TABLE IF NOT EXISTS asset_list (
     total    bigint   NOT NULL DEFAULT 0 CHECK (total >= 0),
     -- Grows with every transaction in which a member enters, leaves, or has its slot_created changed: as long
     -- as it stands, the n-th member by id and by slot_created is the same one. It is the time, in microseconds, or
-    -- one more than before where that is more: no version comes again, even where a restored database or another
-    -- replica has lost some.
+    -- further than before by chance where the clock is behind: no version comes again, even where a restored database or
+    -- another replica has lost some.
     members_version bigint NOT NULL,
     -- Likewise for the order by slot_updated, which any change of a member changes.
     order_version   bigint NOT NULL,

@@ -2,13 +2,15 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use std::time::Duration;
+
 use sqlx::postgres::PgConnection;
 use vitrine_encoding::{Encoding, Piece, Stream};
 use vitrine_ingest::verify::{Event, verify};
 use vitrine_model::{ListKind, Pubkey};
 use vitrine_store::{
-    AssetsPlan, CacheSettings, ChangesPlan, Direction, Display, ListPlan, ListRef, Sort, Start, Store,
-    StoreError,
+    AssetsPlan, CacheSettings, ChangedAsset, ChangesPlan, Direction, Display, ListPlan, ListRef, Sort, Start,
+    Store, StoreError,
 };
 use vitrine_tests::assets::{self, pubkey};
 use vitrine_tests::{AssetSpec, Database, consistency};
@@ -73,13 +75,24 @@ fn text(items: Vec<Piece>) -> Vec<u8> {
     Stream::new(items.into(), Encoding::Identity).flatten().collect()
 }
 
+/// The feed, once all is in it: it holds back what may stand behind others' transactions, those of other databases too.
+async fn feed(store: &Store, all: bool) -> Result<Vec<ChangedAsset>, StoreError> {
+    loop {
+        let changed = store.changes(&changes(all)).await?.unwrap().items;
+        if changed.len() == usize::try_from(ASSETS).unwrap() {
+            return Ok(changed);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// What every kind of read answers, with options and without, or the first error.
 async fn answers(store: &Store) -> Result<Vec<Vec<u8>>, StoreError> {
     let mut answers = Vec::new();
     for all in [false, true] {
         answers.push(text(store.list(&list(all)).await?.items));
         answers.push(text(store.assets(&by_ids(all)).await?.items));
-        let mut changed = store.changes(&changes(all)).await?.unwrap().items;
+        let mut changed = feed(store, all).await?;
         changed.sort_by(|one, other| one.asset.cmp(&other.asset));
         answers.push(changed.iter().map(|change| &change.asset[..]).collect::<Vec<_>>().join(&b','));
     }
@@ -156,7 +169,7 @@ const DAMAGES: [(&str, &str); 6] = [
     ("substring(body FOR 60)", "unpack"),
     ("set_byte(body, 0, 9)", "no stored body begins with the byte 9"),
     ("set_byte(body, 4, 255)", "does not unpack"),
-    ("set_byte(body, 1, get_byte(body, 1) # 1)", "body"),
+    ("set_byte(body, 1, get_byte(body, 1) # 1)", "does not unpack"),
     ("substring(body FOR 3)", "a packed body of 3 bytes has no length"),
     ("''::bytea", "a packed body of 0 bytes has no length"),
 ];
@@ -165,7 +178,7 @@ const DAMAGES: [(&str, &str); 6] = [
 async fn a_damaged_body_is_told_by_its_place_and_mended_by_the_next_change() {
     let database = Database::new().await;
     let writer = database.store();
-    assets::write(&writer, &(0..20).map(|number| spec(number, 5)).collect::<Vec<_>>()).await;
+    assets::write(&writer, &(0..ASSETS).map(|number| spec(number, 5)).collect::<Vec<_>>()).await;
     let mut connection = database.connect().await;
     let target = pubkey(11);
     for (slot, (damage, said)) in (6..).zip(DAMAGES) {
@@ -178,7 +191,7 @@ async fn a_damaged_body_is_told_by_its_place_and_mended_by_the_next_change() {
                 store.list(&list(false)).await.err(),
                 store.list(&list(true)).await.err(),
                 store.assets(&by_ids(false)).await.err(),
-                store.changes(&changes(false)).await.err(),
+                feed(&store, false).await.err(),
             ];
             for error in all {
                 assert_told(error, target, damage);

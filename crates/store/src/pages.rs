@@ -26,8 +26,9 @@ const USES_MIN: u32 = 8;
 /// What an entry costs besides its keys: its name, the list's own, and the memory's bookkeeping, about.
 const ENTRY_BYTES: u64 = 300;
 
-/// What an entry is expected to weigh, to size the memory's tables by.
-const USUAL_BYTES: u64 = 2_048;
+/// What an entry is expected to weigh: the memory is cut into shards that hold some of these each, and a page of 1,000
+/// has to find room beside others of its kind.
+const USUAL_BYTES: u64 = 16_384;
 
 /// Which page.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -35,35 +35,35 @@ pub fn statements() -> Vec<(String, &'static str)> {
 }
 
 impl Store {
-    /// Reads a page. One round trip where all bodies are kept, else two; one more for collection metadata.
+    /// Reads a page. One round trip where all bodies are kept, else two; one more where what was remembered of the list does
+    /// not hold any more, and one for collection metadata.
     pub async fn list(&self, plan: &ListPlan) -> Result<ListPage, StoreError> {
         self.reading(|| self.seek_and_read(plan)).await
     }
 
     /// Starts from a remembered place if there is one, and again without it if that no longer holds.
     async fn seek_and_read(&self, plan: &ListPlan) -> Result<ListPage, StoreError> {
-        let mut seek = self.places.seek(plan);
-        let (mut head, mut page) = self.read_page(plan, &seek).await?;
+        // What follows goes by what was skipped in the end.
+        let (mut seek, mut head, mut page) = self.read_page(plan, self.places.seek(plan)).await?;
         if let Some(version) = seek.outdated(&head) {
             self.places.forget(plan, version);
-            // What follows goes by what was skipped in the end.
-            seek = Places::without(plan);
-            (head, page) = self.read_page(plan, &seek).await?;
+            (seek, head, page) = self.read_page(plan, Places::without(plan)).await?;
         }
         self.places.learn(plan, &head, &page);
         self.survey_after(plan, &seek, &head);
         Ok(page)
     }
 
-    async fn read_page(&self, plan: &ListPlan, seek: &Seek) -> Result<(Head, ListPage), StoreError> {
+    /// The page, and from where it was read.
+    async fn read_page(&self, plan: &ListPlan, seek: Seek) -> Result<(Seek, Head, ListPage), StoreError> {
         let mut connection = self.read().await?;
         let as_rendered = plan.display.as_model().is_plain();
         if as_rendered && !self.bodies.is_on() {
-            let (head, items, last) = members::items(&mut connection, plan, seek).await?;
+            let (head, items, last) = members::items(&mut connection, plan, &seek).await?;
             connection.done();
-            return Ok((head, page(head, items, last)));
+            return Ok((seek, head, page(head, items, last)));
         }
-        let (head, mut members) = self.members(&mut connection, plan, seek, as_rendered).await?;
+        let (seek, head, mut members) = self.members(&mut connection, plan, seek, as_rendered).await?;
         let metadata = if plan.display.collection_metadata {
             members::metadata(&mut connection, &members).await?
         } else {
@@ -80,54 +80,64 @@ impl Store {
                 items.splice(id, (body, splices), &plan.display.as_model(), &metadata)?;
             }
         }
-        Ok((head, page(head, items, last)))
+        Ok((seek, head, page(head, items, last)))
     }
 
     /// The page's members: by their keys where bodies are kept, and by one statement where none are, or where
-    /// one has changed on the way. Keys that are remembered are not read: the list says that it has not changed.
+    /// one has changed on the way; and from where they were read. Keys that are remembered are not read: the list says
+    /// that it has not changed.
     async fn members(
         &self,
         connection: &mut PgConnection,
         plan: &ListPlan,
-        seek: &Seek,
+        mut seek: Seek,
         as_rendered: bool,
-    ) -> Result<(Head, Members), StoreError> {
+    ) -> Result<(Seek, Head, Members), StoreError> {
         if self.bodies.is_on() {
             // Options splice into plain bytes.
             let encoding = if as_rendered { plan.encoding } else { Encoding::Identity };
             let name = PageName::of(plan);
-            let remembered = self.remembered(connection, plan, &name, encoding).await?;
-            let filled = if let Some((head, members)) = remembered {
-                let filled = members::fill(connection, &self.bodies, plan.max_bytes, members).await?;
-                filled.map(|members| (head, members))
-            } else {
-                let read = members::by_keys(connection, &self.bodies, plan, seek, encoding).await?;
-                // From a place that does not hold any more nothing was read.
-                if let Some((head, members)) = &read
-                    && seek.outdated(head).is_none()
-                {
-                    self.pages.note(name, head.changed, || members.keys());
+            let filled = if let Some(page) = self.pages.get(&name) {
+                let head = members::head(connection, plan).await?;
+                if head.changed == page.versions {
+                    let members = Members::of(&page.keys, encoding);
+                    let filled = members::fill(connection, &self.bodies, plan.max_bytes, members).await?;
+                    filled.map(|members| (Seek::NOTHING, head, members))
+                } else {
+                    if let Some(version) = seek.outdated(&head) {
+                        self.places.forget(plan, version);
+                        seek = Places::without(plan);
+                    }
+                    self.by_keys(connection, plan, seek, name, encoding).await?
                 }
-                read
+            } else {
+                self.by_keys(connection, plan, seek, name, encoding).await?
             };
             if let Some(read) = filled {
                 return Ok(read);
             }
         }
-        members::by_rows(connection, plan, seek).await
+        let (head, members) = members::by_rows(connection, plan, &seek).await?;
+        Ok((seek, head, members))
     }
 
-    /// The page as it is remembered, if the list is still the one of which that holds.
-    async fn remembered(
+    /// The page's members by their keys, which are noted.
+    async fn by_keys(
         &self,
         connection: &mut PgConnection,
         plan: &ListPlan,
-        name: &PageName,
+        seek: Seek,
+        name: PageName,
         encoding: Encoding,
-    ) -> Result<Option<(Head, Members)>, StoreError> {
-        let Some(page) = self.pages.get(name) else { return Ok(None) };
-        let head = members::head(connection, plan).await?;
-        Ok((head.changed == page.versions).then(|| (head, Members::of(&page.keys, encoding))))
+    ) -> Result<Option<(Seek, Head, Members)>, StoreError> {
+        let read = members::by_keys(connection, &self.bodies, plan, &seek, encoding).await?;
+        // From a place that does not hold any more nothing was read.
+        if let Some((head, members)) = &read
+            && seek.outdated(head).is_none()
+        {
+            self.pages.note(name, head.changed, || members.keys());
+        }
+        Ok(read.map(|(head, members)| (seek, head, members)))
     }
 
     /// Whether the keys of a plan's page are remembered, and asked of the database no more while its list stays as it is.
@@ -142,6 +152,9 @@ fn page(head: Head, items: Items, last: Option<Position>) -> ListPage {
 }
 
 impl Seek {
+    /// Of a page whose keys are remembered: nothing was skipped.
+    const NOTHING: Self = Self { origin: Origin::Start(Start::Offset(0)), skip: 0, version: None };
+
     /// Where a plan says.
     pub(super) fn plain(start: Start) -> Self {
         let skip = if let Start::Offset(offset) = start { offset } else { 0 };

@@ -108,8 +108,10 @@ pub(super) async fn enter(
               CROSS JOIN (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AS now (us)
          ON CONFLICT (kind, key, value, verified) DO UPDATE
          SET total = asset_list.total + excluded.total,
-             members_version = greatest(asset_list.members_version + 1, excluded.members_version),
-             order_version = greatest(asset_list.order_version + 1, excluded.order_version)
+             members_version = CASE WHEN excluded.members_version > asset_list.members_version THEN excluded.members_version
+                                    ELSE asset_list.members_version + 1 + (random() * 1000000)::bigint END,
+             order_version = CASE WHEN excluded.order_version > asset_list.order_version THEN excluded.order_version
+                                  ELSE asset_list.order_version + 1 + (random() * 1000000)::bigint END
          RETURNING list_id, kind, key, value, verified",
     )
     .bind(lists.keys().map(|key| key.kind.code()).collect::<Vec<_>>())
@@ -173,6 +175,9 @@ pub(super) async fn write(connection: &mut PgConnection, diff: &Diff<'_>) -> Res
 
 /// Adds to totals and versions, at the end of a transaction: the rows that writers share are held shortest.
 ///
+/// Where the clock is behind a version, the next one is further by chance: a restored database, whose changes are
+/// others from there on, does not come by the same ones.
+///
 /// Writers wait for one another's rows. All take them in one order, so that none waits in a circle, and the oldest
 /// lists last: those are the ones that most batches share.
 pub(super) async fn count(
@@ -185,8 +190,11 @@ pub(super) async fn count(
     let lists = || changes.iter().rev();
     let done = sqlx::query(
         "UPDATE asset_list
-         SET total = total + new.change, order_version = greatest(order_version + 1, now.us),
-             members_version = CASE WHEN new.members THEN greatest(members_version + 1, now.us) ELSE members_version END
+         SET total = total + new.change, order_version = CASE WHEN now.us > order_version THEN now.us
+                                  ELSE order_version + 1 + (random() * 1000000)::bigint END,
+             members_version = CASE WHEN NOT new.members THEN members_version
+                                    WHEN now.us > members_version THEN now.us
+                                    ELSE members_version + 1 + (random() * 1000000)::bigint END
          FROM UNNEST($1::bigint[], $2::bigint[], $3::boolean[]) AS new (list_id, change, members)
               CROSS JOIN (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AS now (us)
          WHERE asset_list.list_id = new.list_id",
