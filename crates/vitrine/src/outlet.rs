@@ -45,6 +45,7 @@ struct Shared<W> {
 
 /// Lines that are still to be written.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and all of them go together")]
 struct Waiting {
     /// Whole lines, but for the first one where a write has taken a part of it.
     text: VecDeque<u8>,
@@ -390,7 +391,7 @@ mod tests {
     fn who_reads_slowly_keeps_nobody_waiting_and_loses_what_finds_no_room() {
         let (outlet, _rest, read, let_it) = outlet();
         outlet.start().unwrap();
-        let line = [b'a'; 1 << 16];
+        let line = vec![b'a'; 1 << 16];
         outlet.0.gather(&line);
         // All of this returns although nothing is written.
         let lines = 3 * WAITING_BYTES_MAX / line.len();
