@@ -5,10 +5,11 @@ use std::fmt::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use vitrine_tests::client::make_key;
 use vitrine_tests::{Client, Database, Server, Vitrine, chain};
 
-use super::{World, call, page, until};
+use super::{PATIENCE, World, call, page, until};
 
 /// The access lines of a request, as JSON.
 async fn lines(server: &mut Server, request_id: &str, expected: usize) -> Vec<Value> {
@@ -108,7 +109,8 @@ async fn a_log_that_nobody_reads_keeps_neither_calls_nor_the_end_waiting() {
     // A line is longer than its request's id, so that these are more than a pipe holds; 65536 bytes are usual.
     for number in 0..2_048 {
         let id = format!("{number:064}");
-        let reply = send(&client, &format!("/?api-key={key}"), &id, page(1, 1)).await;
+        let path = format!("/?api-key={key}");
+        let reply = timeout(PATIENCE, send(&client, &path, &id, page(1, 1))).await.expect("an answer");
         assert_eq!(reply.status, 404, "nothing is stored: {}", reply.text);
     }
     server.signal(rustix::process::Signal::TERM);
