@@ -111,12 +111,31 @@ impl Vitrine {
         let line = server.wait_for("serv", |line| line.contains("http://")).unwrap_or_else(|| {
             panic!("the server did not start: {}", server.seen.join("\n"));
         });
-        let start = line.find("http://").unwrap();
-        // In JSON a quote follows.
-        let address = line[start..].split(|c: char| c.is_whitespace() || c == '"').next().unwrap();
-        address.trim_end_matches('/').clone_into(&mut server.base);
+        server.base = address(&line);
         server
     }
+
+    /// Starts a server whose stderr nobody reads any more once it has said where it listens, but nobody closes either.
+    pub fn serve_unread(mut self) -> Server {
+        let mut child = self.0.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let base = BufReader::new(child.stderr.as_mut().unwrap())
+            .lines()
+            .map_while(Result::ok)
+            .find(|line| line.contains("serving http://"))
+            .map(|line| address(&line))
+            .expect("the server starts");
+        // No line will come.
+        let (_, lines) = channel();
+        Server { child, base, lines: Mutex::new(lines), seen: Vec::new() }
+    }
+}
+
+/// The address in a line.
+fn address(line: &str) -> String {
+    let start = line.find("http://").unwrap();
+    // In JSON a quote follows.
+    let address = line[start..].split(|c: char| c.is_whitespace() || c == '"').next().unwrap();
+    address.trim_end_matches('/').to_owned()
 }
 
 impl Server {

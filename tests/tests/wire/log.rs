@@ -5,10 +5,11 @@ use std::fmt::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use vitrine_tests::client::make_key;
-use vitrine_tests::{Client, Database, Server, chain};
+use vitrine_tests::{Client, Database, Server, Vitrine, chain};
 
-use super::{World, call, page, until};
+use super::{PATIENCE, World, call, page, until};
 
 /// The access lines of a request, as JSON.
 async fn lines(server: &mut Server, request_id: &str, expected: usize) -> Vec<Value> {
@@ -90,6 +91,31 @@ async fn every_call_is_one_line_with_its_cost() {
     let all = world.server.output();
     assert_eq!(all.lines().filter(|line| line.contains("vitrine::access")).count(), 9);
     assert!(!all.contains("getSomethingNew"), "an unknown method writes nothing into the log");
+}
+
+/// As with `serve 2>&1 | less`, and nobody who turns the page.
+#[tokio::test]
+async fn a_log_that_nobody_reads_keeps_neither_calls_nor_the_end_waiting() {
+    let database = Database::new().await;
+    let store = database.store();
+    let (key, _) = make_key(&store, "enterprise", None).await;
+    store.close().await;
+    // Lines of calls, and several others for each of them.
+    let mut server = Vitrine::new(&["serve", "--listen", "127.0.0.1:0"])
+        .on(&database)
+        .env("VITRINE_LOG_FILTER", "trace")
+        .serve_unread();
+    let client = server.client();
+    // A line is longer than its request's id, so that these are more than a pipe holds; 65536 bytes are usual.
+    for number in 0..2_048 {
+        let id = format!("{number:064}");
+        let path = format!("/?api-key={key}");
+        let reply = timeout(PATIENCE, send(&client, &path, &id, page(1, 1))).await.expect("an answer");
+        assert_eq!(reply.status, 404, "nothing is stored: {}", reply.text);
+    }
+    server.signal(rustix::process::Signal::TERM);
+    let status = tokio::task::spawn_blocking(move || server.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
 }
 
 /// The client of a batch gets null for it, and the operator must get to know.
