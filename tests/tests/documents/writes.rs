@@ -11,8 +11,8 @@ use vitrine_tests::{AssetSpec, Database, consistency};
 
 use super::account;
 
-/// Assets of a batch: their bodies are more than one piece of a COPY.
-const ASSETS: u64 = 300;
+/// Assets of a batch: their rows, packed as they are, are more than one piece of a COPY.
+const ASSETS: u64 = 700;
 
 /// Polls a future so often at most; none: it was dropped before its end.
 async fn polls_of<F: Future>(polls: u32, future: F) -> Option<F::Output> {
