@@ -3,10 +3,12 @@
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::{Context, Result, anyhow};
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use crate::config::{LogFormat, LogSettings};
-use crate::outlet::{Outlet, Rest};
+use crate::outlet;
 
 /// What is left out unless the filter says otherwise: Postgres's remarks on statements of ours.
 const REMARKS: &str = "sqlx::postgres::notice=warn";
@@ -19,22 +21,24 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Starts the log of this process; once. `short`: the command answers a question and ends. What is answered writes the
-/// last lines, when it is dropped.
-pub(crate) fn start(settings: &LogSettings, short: bool) -> Result<Rest<io::Stderr>> {
+/// Starts the log of this process; once. `short`: the command answers a question and ends, and its lines are out before it
+/// goes on. Otherwise they have a thread of their own, and what is answered writes the last ones, when it is dropped.
+pub(crate) fn start(settings: &LogSettings, short: bool) -> Result<Option<WorkerGuard>> {
     let filter = EnvFilter::try_new(filter(settings, short)).context("log.filter")?;
-    let (outlet, rest) = Outlet::new(io::stderr());
-    if !short {
-        outlet.start().context("no thread for the log")?;
-    }
+    let (writer, guard) = if short {
+        (BoxMakeWriter::new(io::stderr), None)
+    } else {
+        let (lines, guard) = outlet::start(io::stderr());
+        (BoxMakeWriter::new(lines), Some(guard))
+    };
     let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(outlet).log_internal_errors(false);
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
     let started = match settings.format {
         LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     };
     started.map_err(|error| anyhow!(error))?;
-    Ok(rest)
+    Ok(guard)
 }
 
 fn filter(settings: &LogSettings, short: bool) -> String {
