@@ -44,6 +44,13 @@ const PAGES: usize = 32;
 /// Connections of the closed loops.
 pub(crate) const CONNECTIONS: [usize; 2] = [1, 16];
 
+/// How long an import may take to keep the pace. At first what it changes has to be read from the disk and logged as whole
+/// pages; who follows a chain for longer than a minute has that behind them.
+const PACE_PATIENCE: Duration = Duration::from_secs(45);
+
+/// How often it is looked whether it does, and how long it flows at least.
+const PACE_POLL: Duration = Duration::from_secs(3);
+
 /// How often it is looked whether another transaction has been committed, and for how long.
 const COMMIT_POLL: Duration = Duration::from_millis(2);
 const COMMIT_PATIENCE: Duration = Duration::from_mins(1);
@@ -64,8 +71,8 @@ pub(crate) fn name(writing: bool, connections: usize) -> String {
 struct Feed {
     /// The import's process id.
     importer: u32,
+    started: Instant,
     stop: watch::Sender<bool>,
-    sent: watch::Receiver<u64>,
     sending: JoinHandle<Result<u64>>,
     importing: JoinHandle<Result<(String, u64)>>,
 }
@@ -78,9 +85,9 @@ pub(crate) async fn run(bench: &mut Bench, data: Data, database: &Database) -> R
     let members = site.list(Kind::Group, 0)?.ordered(Sort::Id, false);
     let calls = calls(bench, &members)?;
     measure(bench, &site, &calls, None).await?;
-    let mut feed = Feed::start(bench, data, &copy)?;
-    feed.flows().await?;
+    let feed = Feed::start(bench, data, &copy)?;
     let mut connection = copy.connect().await?;
+    feed.keeps_pace(bench, &mut connection).await?;
     let before = next_commit(&mut connection).await?;
     let writer = feed.importer;
     measure(bench, &site, &calls, Some(writer)).await?;
@@ -181,16 +188,24 @@ impl Feed {
         let importer = child.id().context("the import has ended already")?;
         let input = child.stdin.take().context("stdin of the import")?;
         let (stop, stopped) = watch::channel(false);
-        let (told, sent) = watch::channel(0);
-        let sending = tokio::spawn(send(data, input, stopped, told));
+        let sending = tokio::spawn(send(data, input, stopped));
         let importing = tokio::spawn(loading::finish(child));
-        Ok(Self { importer, stop, sent, sending, importing })
+        Ok(Self { importer, started: Instant::now(), stop, sending, importing })
     }
 
-    /// Waits until it has flowed for a second.
-    async fn flows(&mut self) -> Result<()> {
-        self.sent.wait_for(|sent| *sent >= RATE).await.context("the feed of changed assets ended")?;
-        Ok(())
+    /// Waits until what is committed is less than a second behind the clock. Where it never is, the pace says so in the end.
+    async fn keeps_pace(&self, bench: &Bench, connection: &mut PgConnection) -> Result<()> {
+        loop {
+            sleep(PACE_POLL).await;
+            let committed = committed(connection).await?;
+            let elapsed = self.started.elapsed();
+            let due = elapsed.as_secs_f64() * float(RATE);
+            if float(committed + RATE) >= due || elapsed >= PACE_PATIENCE {
+                let elapsed = figure(elapsed.as_secs_f64());
+                bench.say(&format!("{committed} changed assets in {elapsed} s, before they are read beside"));
+                return Ok(());
+            }
+        }
     }
 
     /// Ends it, and makes sure that all of it was written.
@@ -204,12 +219,7 @@ impl Feed {
 }
 
 /// Sends changed assets by the clock; where the import cannot follow, it is what makes the pace.
-async fn send(
-    data: Data,
-    mut input: ChildStdin,
-    stopped: watch::Receiver<bool>,
-    told: watch::Sender<u64>,
-) -> Result<u64> {
+async fn send(data: Data, mut input: ChildStdin, stopped: watch::Receiver<bool>) -> Result<u64> {
     let mut ticks = interval(Duration::from_secs(1) / u32::try_from(TICKS)?);
     let (mut sent, mut lines) = (0, Vec::new());
     while !*stopped.borrow() {
@@ -222,7 +232,6 @@ async fn send(
             sent += 1;
         }
         input.write_all(&lines).await?;
-        told.send_replace(sent);
     }
     Ok(sent)
 }

@@ -17,6 +17,11 @@ pub use cli::{Cli, Globals};
 
 use commands::{Command, Context, UsageError};
 
+/// The C library's gives the memory of an answer back to the kernel and takes it anew for the next one, page by page: a sixth
+/// of all CPU at pages of 1,000 out of the cache (docs/performance.md).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Runs the command that the process was started with. The code is 0 for done, 1 for failed and 2 for wrong
 /// usage; of an error one line stands on stderr.
 pub fn main() -> ExitCode {
