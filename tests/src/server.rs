@@ -1,6 +1,6 @@
 //! The product as a process.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, PipeReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::Mutex;
@@ -24,6 +24,8 @@ pub struct Server {
     pub base: String,
     lines: Mutex<Receiver<String>>,
     seen: Vec<String>,
+    /// Held open, for nobody to read.
+    _unread: Option<PipeReader>,
 }
 
 /// A binary of this package, beside the running test's own.
@@ -107,7 +109,8 @@ impl Vitrine {
                 reader.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
             });
         }
-        let mut server = Server { child, base: String::new(), lines: Mutex::new(lines), seen: Vec::new() };
+        let mut server =
+            Server { child, base: String::new(), lines: Mutex::new(lines), seen: Vec::new(), _unread: None };
         let line = server.wait_for("serv", |line| line.contains("http://")).unwrap_or_else(|| {
             panic!("the server did not start: {}", server.seen.join("\n"));
         });
@@ -115,10 +118,14 @@ impl Vitrine {
         server
     }
 
-    /// Starts a server whose stderr nobody reads any more once it has said where it listens, but nobody closes either.
+    /// Starts a server whose stdout and stderr are one pipe that nobody reads any more once it has said where it listens, but
+    /// that nobody closes either.
     pub fn serve_unread(mut self) -> Server {
-        let mut child = self.0.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let base = BufReader::new(child.stderr.as_mut().unwrap())
+        let (output, input) = std::io::pipe().unwrap();
+        let child = self.0.stdout(input.try_clone().unwrap()).stderr(input).spawn().unwrap();
+        // The command holds the pipe's other end.
+        drop(self);
+        let base = BufReader::new(&output)
             .lines()
             .map_while(Result::ok)
             .find(|line| line.contains("serving http://"))
@@ -126,7 +133,7 @@ impl Vitrine {
             .expect("the server starts");
         // No line will come.
         let (_, lines) = channel();
-        Server { child, base, lines: Mutex::new(lines), seen: Vec::new() }
+        Server { child, base, lines: Mutex::new(lines), seen: Vec::new(), _unread: Some(output) }
     }
 }
 

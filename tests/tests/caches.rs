@@ -27,13 +27,26 @@ const MEMBERS: u64 = 300;
 const ROUNDS: usize = 12;
 const CALLS_A_ROUND: usize = 60;
 
-/// Servers on one database, by what they keep. The first one keeps nothing.
-const SERVERS: [(&str, &str, &str); 4] = [
-    ("nothing", "0", "0"),
-    ("everything", "100000000", "1000000"),
-    ("some bodies", "60000", "2048"),
-    ("places alone", "0", "1000000"),
+/// Servers on one database, by the bodies, places and pages that they keep. The first one keeps nothing.
+const SERVERS: [(&str, [&str; 3]); 5] = [
+    ("nothing", ["0", "0", "0"]),
+    ("everything", ["100000000", "1000000", "16777216"]),
+    ("some of each", ["60000", "2048", "4096"]),
+    ("places alone", ["0", "1000000", "0"]),
+    ("no pages", ["100000000", "1000000", "0"]),
 ];
+
+/// Starts them all.
+fn start_all(database: &Database) -> [(&'static str, Server); 5] {
+    SERVERS.map(|(name, [bodies, places, pages])| {
+        let settings = [
+            ("VITRINE_CACHE_BODY_BYTES_MAX", bodies),
+            ("VITRINE_CACHE_PLACES_MAX", places),
+            ("VITRINE_CACHE_PAGE_BYTES_MAX", pages),
+        ];
+        (name, Server::start(database, &settings))
+    })
+}
 
 fn random_spec(number: u64, chance: &mut StdRng) -> AssetSpec {
     AssetSpec {
@@ -102,10 +115,7 @@ async fn what_is_kept_changes_no_answer() {
     let database = Database::new().await;
     let store = database.store();
     let key = make_key(&store, "enterprise", None).await.0;
-    let servers = SERVERS.map(|(name, bodies, places)| {
-        let settings = [("VITRINE_CACHE_BODY_BYTES_MAX", bodies), ("VITRINE_CACHE_PLACES_MAX", places)];
-        (name, Server::start(&database, &settings))
-    });
+    let servers = start_all(&database);
     let mut chance = StdRng::seed_from_u64(20_261_121);
     for round in 0..ROUNDS {
         let changed: Vec<AssetSpec> = (0..MEMBERS)
@@ -136,11 +146,7 @@ async fn a_list_that_comes_later_moves_the_pages() {
     let database = Database::new().await;
     let store = database.store();
     let key = make_key(&store, "enterprise", None).await.0;
-    let kept = [("nothing", "0", "0"), ("places", "0", "1000000"), ("pages too", "100000000", "1000000")];
-    let servers = kept.map(|(name, bodies, places)| {
-        let settings = [("VITRINE_CACHE_BODY_BYTES_MAX", bodies), ("VITRINE_CACHE_PLACES_MAX", places)];
-        (name, Server::start(&database, &settings))
-    });
+    let servers = start_all(&database);
     let members = |numbers: std::ops::Range<u64>, verified| -> Vec<AssetSpec> {
         let spec = |number| AssetSpec {
             collection: Some((pubkey(1 << 40), verified)),

@@ -48,6 +48,9 @@ pub(crate) const CONNECTIONS: [usize; 2] = [1, 16];
 /// pages; who follows a chain for longer than a minute has that behind them.
 const PACE_PATIENCE: Duration = Duration::from_secs(45);
 
+/// The same in a run that has to be short.
+const PACE_PATIENCE_QUICK: Duration = Duration::from_secs(12);
+
 /// How often it is looked whether it does, and how long it flows at least.
 const PACE_POLL: Duration = Duration::from_secs(3);
 
@@ -193,16 +196,19 @@ impl Feed {
         Ok(Self { importer, started: Instant::now(), stop, sending, importing })
     }
 
-    /// Waits until what is committed is less than a second behind the clock. Where it never is, the pace says so in the end.
-    async fn keeps_pace(&self, bench: &Bench, connection: &mut PgConnection) -> Result<()> {
+    /// Waits until what is committed is less than a second behind the clock. Where it is not in time, the pace says so in the
+    /// end.
+    async fn keeps_pace(&self, bench: &mut Bench, connection: &mut PgConnection) -> Result<()> {
+        let patience = if bench.options.quick { PACE_PATIENCE_QUICK } else { PACE_PATIENCE };
         loop {
             sleep(PACE_POLL).await;
+            ensure!(!self.sending.is_finished(), "the feed of changed assets ended");
             let committed = committed(connection).await?;
             let elapsed = self.started.elapsed();
             let due = elapsed.as_secs_f64() * float(RATE);
-            if float(committed + RATE) >= due || elapsed >= PACE_PATIENCE {
-                let elapsed = figure(elapsed.as_secs_f64());
-                bench.say(&format!("{committed} changed assets in {elapsed} s, before they are read beside"));
+            if float(committed + RATE) >= due || elapsed >= patience {
+                bench.results.collect("writes: before they are read beside", "s", [elapsed.as_secs_f64()]);
+                bench.results.collect("writes: changed assets until then", "assets", [float(committed)]);
                 return Ok(());
             }
         }

@@ -49,7 +49,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         return commands::healthcheck::run(loaded.config.server.listen);
     }
     // To the end of this function: what the log still holds is written then.
-    let _guard = telemetry::start(&loaded.config.log, command.is_short())?;
+    let _rest = telemetry::start(&loaded.config.log, command.is_short())?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }

@@ -3,7 +3,8 @@
 //! all that a call costs; and how many lines are lost is told here.
 
 use std::io::{self, BufWriter, ErrorKind, Write};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -15,48 +16,45 @@ const GATHERING: Duration = Duration::from_millis(5);
 /// When to try again what would have had to wait: a pipe is filled in less only at several megabytes a second.
 const AGAIN: Duration = Duration::from_millis(10);
 
+/// How long the end of the process waits for the last lines: as long as the library does.
+const END: Duration = Duration::from_millis(1_100);
+
 /// Lines that may wait for a slow reader: a quarter of a minute of a thousand calls a second.
 const WAITING_LINES_MAX: usize = 16 << 10;
 
 /// Bytes of one write: as many as a pipe holds.
 const PIECE_BYTES_MAX: usize = 64 << 10;
 
-/// Starts the thread that writes. The guard, when it is dropped, has the last lines written, for which it waits a second at
-/// most.
-pub(crate) fn start(to: impl Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
-    let turned_away = Arc::default();
+/// Starts the thread that writes, and gives what has the last lines written.
+pub(crate) fn start(to: impl Write + Send + 'static) -> (NonBlocking, Rest) {
+    let lost = Arc::<Lost>::default();
     let (lines, guard) = NonBlockingBuilder::default()
         .thread_name("log")
         .buffered_lines_limit(WAITING_LINES_MAX)
         .lossy(true)
-        .finish(Gathered::new(to, Arc::clone(&turned_away)));
-    turned_away.get_or_init(|| lines.error_counter());
-    (lines, guard)
+        .finish(Gathered::new(to, Arc::clone(&lost)));
+    lost.turned_away.get_or_init(|| lines.error_counter());
+    (lines, Rest { guard: Some(guard), lost })
 }
 
-/// What the thread writes to. It never fails: what cannot be written stays as long as there is room for it.
-struct Gathered<W: Write> {
-    to: BufWriter<W>,
-    /// Lines that found no room in front of the thread.
-    turned_away: Arc<OnceLock<ErrorCounter>>,
-    /// Lines that found none behind it.
-    failed: usize,
-    /// Lost lines that are told of.
-    told: usize,
+/// Lines that are lost.
+#[derive(Debug, Default)]
+struct Lost {
+    /// Those that found no room in front of the thread.
+    turned_away: OnceLock<ErrorCounter>,
+    /// Those that found none behind it.
+    failed: AtomicUsize,
+    /// Of both, those that are told of.
+    told: AtomicUsize,
 }
 
-impl<W: Write> Gathered<W> {
-    fn new(to: W, turned_away: Arc<OnceLock<ErrorCounter>>) -> Self {
-        Self { to: BufWriter::with_capacity(PIECE_BYTES_MAX, to), turned_away, failed: 0, told: 0 }
-    }
-
+impl Lost {
     /// Tells how many more lines are lost, if any are.
-    fn tell(&mut self) {
+    fn tell(&self) {
         let turned_away = self.turned_away.get().map_or(0, ErrorCounter::dropped_lines);
-        let all = self.failed + turned_away;
-        let lost = all - self.told;
+        let all = turned_away + self.failed.load(Ordering::Relaxed);
+        let lost = all.saturating_sub(self.told.swap(all, Ordering::Relaxed));
         if lost > 0 {
-            self.told = all;
             tracing::warn!(
                 lost,
                 "{lost} lines of the log are lost: it is not read fast enough, or cannot be written"
@@ -65,22 +63,61 @@ impl<W: Write> Gathered<W> {
     }
 }
 
+/// Has the last lines written, when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    guard: Option<WorkerGuard>,
+    lost: Arc<Lost>,
+}
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        self.lost.tell();
+        let guard = self.guard.take();
+        let (ending, ended) = mpsc::channel::<()>();
+        let end = move || {
+            drop(guard);
+            drop(ending);
+        };
+        // Where the queue is full the library says so on stdout, which may be what nobody reads.
+        if thread::Builder::new().name("log end".to_owned()).spawn(end).is_ok() {
+            let _ = ended.recv_timeout(END);
+        }
+    }
+}
+
+/// What the thread writes to. It never fails: what cannot be written stays as long as there is room for it.
+struct Gathered<W: Write> {
+    to: BufWriter<W>,
+    lost: Arc<Lost>,
+    /// Whether what gathered last could be written.
+    writes: bool,
+}
+
+impl<W: Write> Gathered<W> {
+    fn new(to: W, lost: Arc<Lost>) -> Self {
+        Self { to: BufWriter::with_capacity(PIECE_BYTES_MAX, to), lost, writes: true }
+    }
+}
+
 impl<W: Write> Write for Gathered<W> {
-    /// The subscriber hands in whole lines.
+    /// The subscriber hands in whole lines. In pieces, for one that goes past the buffer cannot be tried again.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if waited(|| self.to.write_all(line)).is_err() {
-            self.failed += 1;
+        let mut pieces = line.chunks(PIECE_BYTES_MAX / 2);
+        if pieces.try_for_each(|piece| waited(|| self.to.write_all(piece))).is_err() {
+            self.lost.failed.fetch_add(1, Ordering::Relaxed);
         }
         Ok(line.len())
     }
 
     /// Asked for when no more lines wait.
     fn flush(&mut self) -> io::Result<()> {
-        thread::sleep(GATHERING);
-        // That lines are lost would be lost too.
-        if waited(|| self.to.flush()).is_ok() {
-            self.tell();
+        // Now, when it finds room; and not into what cannot be written.
+        if self.writes {
+            self.lost.tell();
         }
+        thread::sleep(GATHERING);
+        self.writes = waited(|| self.to.flush()).is_ok();
         Ok(())
     }
 }
@@ -170,10 +207,30 @@ mod tests {
         for _ in 0..2 {
             out.write_all(b"no room\n").unwrap();
         }
+        assert_eq!(told(|| out.flush().unwrap()), "", "it could not be written a moment ago");
+        assert_eq!(read.try_iter().collect::<String>(), format!("one\ntwo\n{rest}"));
         let first = told(|| out.flush().unwrap());
         assert!(first.contains("2 lines of the log are lost") && first.lines().count() == 1, "{first}");
-        assert_eq!(read.try_iter().collect::<String>(), format!("one\ntwo\n{rest}"));
         assert_eq!(told(|| out.flush().unwrap()), "", "it is told once");
+    }
+
+    #[test]
+    fn a_line_that_is_longer_than_a_write_comes_whole_and_once() {
+        let wait = Err(ErrorKind::WouldBlock);
+        let (mut out, read) = gathered([Ok(7), wait, Ok(9), wait, wait, Ok(1 << 15), wait]);
+        let line = format!("{}\n", "abcdefg".repeat(PIECE_BYTES_MAX / 3));
+        out.write_all(line.as_bytes()).unwrap();
+        out.write_all(b"next\n").unwrap();
+        out.flush().unwrap();
+        assert_eq!(read.try_iter().collect::<String>(), format!("{line}next\n"));
+    }
+
+    #[test]
+    fn what_is_lost_is_told_in_the_end_too() {
+        let lost = Arc::<Lost>::default();
+        lost.failed.store(3, Ordering::Relaxed);
+        let end = told(|| drop(Rest { guard: None, lost }));
+        assert!(end.contains("3 lines of the log are lost") && end.lines().count() == 1, "{end}");
     }
 
     /// Hands on what is written, and waits with each write until it may.
@@ -198,7 +255,7 @@ mod tests {
     #[test]
     fn who_reads_slowly_keeps_nobody_waiting_and_what_finds_no_room_is_counted() {
         let ((written, read), (let_it, may)) = (channel(), channel());
-        let (mut lines, guard) = start(Slow { written, may });
+        let (mut lines, rest) = start(Slow { written, may });
         // All of this returns although nothing is written.
         let all = 3 * WAITING_LINES_MAX;
         for _ in 0..all {
@@ -208,7 +265,7 @@ mod tests {
         // What waits stands in front of the thread or behind it.
         assert!((WAITING_LINES_MAX..=2 * WAITING_LINES_MAX).contains(&lost), "{lost} of {all}");
         drop(let_it);
-        drop(guard);
+        drop(rest);
         let written: usize = read.try_iter().map(|piece| piece.len()).sum();
         assert_eq!(written, (all - lost) * 100);
     }

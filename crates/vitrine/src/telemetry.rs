@@ -3,12 +3,11 @@
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::{Context, Result, anyhow};
-use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use crate::config::{LogFormat, LogSettings};
-use crate::outlet;
+use crate::outlet::{self, Rest};
 
 /// What is left out unless the filter says otherwise: Postgres's remarks on statements of ours.
 const REMARKS: &str = "sqlx::postgres::notice=warn";
@@ -23,13 +22,13 @@ pub(crate) fn say(line: &str) {
 
 /// Starts the log of this process; once. `short`: the command answers a question and ends, and its lines are out before it
 /// goes on. Otherwise they have a thread of their own, and what is answered writes the last ones, when it is dropped.
-pub(crate) fn start(settings: &LogSettings, short: bool) -> Result<Option<WorkerGuard>> {
+pub(crate) fn start(settings: &LogSettings, short: bool) -> Result<Option<Rest>> {
     let filter = EnvFilter::try_new(filter(settings, short)).context("log.filter")?;
-    let (writer, guard) = if short {
+    let (writer, rest) = if short {
         (BoxMakeWriter::new(io::stderr), None)
     } else {
-        let (lines, guard) = outlet::start(io::stderr());
-        (BoxMakeWriter::new(lines), Some(guard))
+        let (lines, rest) = outlet::start(io::stderr());
+        (BoxMakeWriter::new(lines), Some(rest))
     };
     let log =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
@@ -38,7 +37,7 @@ pub(crate) fn start(settings: &LogSettings, short: bool) -> Result<Option<Worker
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     };
     started.map_err(|error| anyhow!(error))?;
-    Ok(guard)
+    Ok(rest)
 }
 
 fn filter(settings: &LogSettings, short: bool) -> String {

@@ -106,7 +106,7 @@ async fn a_log_that_nobody_reads_keeps_neither_calls_nor_the_end_waiting() {
         .env("VITRINE_LOG_FILTER", "trace")
         .serve_unread();
     let client = server.client();
-    // A line is longer than its request's id, so that these are more than a pipe holds; 65536 bytes are usual.
+    // More than a pipe holds, and more than waits for it: nothing is told of what is lost, neither on stderr nor on stdout.
     for number in 0..2_048 {
         let id = format!("{number:064}");
         let path = format!("/?api-key={key}");
