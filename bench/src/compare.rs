@@ -414,10 +414,11 @@ mod tests {
                     ..Report::default()
                 }),
             });
-            collect(&mut results, (&walks::name(by_number, 1), Lane::Cached), slices.collect(), 1).unwrap();
+            collect(&mut results, (&walks::name(by_number, 1), Lane::Keyed), slices.collect(), 1).unwrap();
         }
         let goals = goals::all(&results);
-        let goal = goals.iter().find(|goal| goal.figure == "a walk by page number").unwrap();
+        let goal =
+            goals.iter().find(|goal| goal.figure == "a walk by page number, places remembered").unwrap();
         assert_eq!((goal.measured.as_str(), goal.met), ("2.00", Some(false)), "{}", goal.others);
     }
 

@@ -14,6 +14,7 @@ use vitrine_store::MIGRATOR;
 
 use crate::bench::Bench;
 use crate::data::{Data, GENERATION};
+use crate::machine;
 use crate::postgres::Database;
 use crate::usage;
 
@@ -24,14 +25,24 @@ const FILE_ASSETS_MAX: u64 = 2_000_000;
 const MEMORY_POLL: Duration = Duration::from_millis(50);
 
 /// What an import took.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Imported {
+    /// By which commit.
+    #[serde(default = "unknown")]
+    pub(crate) commit: String,
+    /// Whether it was another run that saw it.
+    #[serde(skip)]
+    pub(crate) is_earlier: bool,
     /// From the start of the process to its end.
     pub(crate) seconds: f64,
     /// Its peak of resident memory, bytes.
     pub(crate) peak_bytes: u64,
     /// Bytes of its input.
     pub(crate) input_bytes: u64,
+}
+
+fn unknown() -> String {
+    "unknown".to_owned()
 }
 
 /// What is known of data that is there.
@@ -63,7 +74,7 @@ pub(crate) async fn found(bench: &Bench, data: Data) -> Result<Option<Imported>>
         !bench.options.fresh && is_same && found.schema == schema()
     });
     let is_there = bench.postgres.exists(&bench.postgres.database(&name)).await?;
-    Ok(found.filter(|_| is_there).map(|found| found.imported))
+    Ok(found.filter(|_| is_there).map(|found| Imported { is_earlier: true, ..found.imported }))
 }
 
 /// The database of so many assets: found, or made and loaded.
@@ -84,7 +95,7 @@ pub(crate) async fn load(bench: &Bench, data: Data) -> Result<(Database, Importe
     database.settle().await?;
     let written = Marker { generation: GENERATION, assets, schema: schema(), imported };
     fs::write(&marker, serde_json::to_string(&written)?)?;
-    Ok((database, imported))
+    Ok((database, written.imported))
 }
 
 /// Migrates an empty database and imports all assets into it.
@@ -109,6 +120,19 @@ pub(crate) async fn import_new(bench: &Bench, data: Data, database: &Database) -
     Ok(imported)
 }
 
+impl Imported {
+    fn new(elapsed: Duration, peak_bytes: u64, input_bytes: u64) -> Self {
+        let (commit, is_earlier) = (machine::commit(), false);
+        Self { commit, is_earlier, seconds: elapsed.as_secs_f64(), peak_bytes, input_bytes }
+    }
+
+    /// Which run saw it, for the report.
+    pub(crate) fn told(&self) -> String {
+        let when = if self.is_earlier { "an earlier run" } else { "this run" };
+        format!("by {when}, at commit {}", self.commit)
+    }
+}
+
 async fn from_file(bench: &Bench, database: &Database, file: &Path) -> Result<(String, Imported)> {
     let mut command = bench.launcher.product(&["import"]);
     command.arg(file).env("DATABASE_URL", database.url());
@@ -116,7 +140,7 @@ async fn from_file(bench: &Bench, database: &Database, file: &Path) -> Result<(S
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let input_bytes = fs::metadata(file)?.len();
     let (text, peak_bytes) = finish(child).await?;
-    Ok((text, Imported { seconds: start.elapsed().as_secs_f64(), peak_bytes, input_bytes }))
+    Ok((text, Imported::new(start.elapsed(), peak_bytes, input_bytes)))
 }
 
 async fn through_pipe(bench: &Bench, data: Data, database: &Database) -> Result<(String, Imported)> {
@@ -128,9 +152,9 @@ async fn through_pipe(bench: &Bench, data: Data, database: &Database) -> Result<
     drop(command);
     let writing = tokio::task::spawn_blocking(move || write_all(data, output));
     let (text, peak_bytes) = finish(child).await?;
-    let seconds = start.elapsed().as_secs_f64();
+    let elapsed = start.elapsed();
     let input_bytes = writing.await??;
-    Ok((text, Imported { seconds, peak_bytes, input_bytes }))
+    Ok((text, Imported::new(elapsed, peak_bytes, input_bytes)))
 }
 
 /// Waits for an import: what it printed, and the most memory it held.

@@ -16,7 +16,7 @@ pub(crate) fn facts(options: &Options, postgres: String) -> BTreeMap<&'static st
     BTreeMap::from([
         ("CPU", format!("{}, {cores} cores", field(&cpuinfo, "model name").unwrap_or("unknown"))),
         ("RAM", field(&meminfo, "MemTotal").unwrap_or("unknown").to_owned()),
-        ("kernel", read("/proc/sys/kernel/osrelease").trim().to_owned()),
+        ("kernel", version(read("/proc/sys/kernel/osrelease").trim()).to_owned()),
         ("Postgres", postgres),
         ("commit", commit()),
         ("command", format!("`cargo run --release -p vitrine-bench{separator}{}`", arguments.join(" "))),
@@ -39,8 +39,14 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     line.split_once(':').map(|(_, value)| value.trim())
 }
 
+/// Numbers and dots: what follows names somebody's build.
+fn version(release: &str) -> &str {
+    let end = release.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(release.len());
+    &release[..end]
+}
+
 /// The commit that the working directory is at, and whether files differ from it.
-fn commit() -> String {
+pub(crate) fn commit() -> String {
     let git = |arguments: &[&str]| {
         let output = Command::new("git").args(arguments).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
@@ -54,6 +60,12 @@ fn commit() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kernel_is_its_version() {
+        assert_eq!(version("6.1.0-13-amd64"), "6.1.0");
+        assert_eq!(version("6.12"), "6.12");
+    }
 
     #[test]
     fn fields_are_found() {

@@ -118,7 +118,8 @@ async fn measure(bench: &mut Bench) -> Result<()> {
 async fn pages(bench: &mut Bench) -> Result<()> {
     let data = Data::new(bench.options.assets());
     let (database, imported) = loading::load(bench, data).await?;
-    figures::import::note(bench, data, imported);
+    figures::import::note(bench, data, &imported);
+    figures::import::copy_all(bench, data, &database, &imported).await?;
     // Of the other sizes Postgres alone reads nothing.
     if plain_bodies::make(&database).await? {
         database.settle().await?;

@@ -64,6 +64,8 @@ impl Pgbench {
         let prefix = folder.join(&name);
         let mut command = postgres.pgbench(database, scripts, clients)?;
         command.arg("-l").arg("--log-prefix").arg(&prefix).env("PGAPPNAME", &name);
+        // In a group of its own: while it stands still, the end of the shell that we were started from would end all of ours.
+        command.process_group(0);
         let child = command.spawn().context("pgbench")?;
         let pid = child.id().context("pgbench has ended already")?;
         let log = prefix.with_extension(pid.to_string());

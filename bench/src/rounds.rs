@@ -11,7 +11,7 @@ use crate::compare::{Course, Entry, Load, compare};
 use crate::data::Kind;
 use crate::lists::Sort;
 use crate::load::{Answer, Call, Spec, Work};
-use crate::scenario::{Depth, Lane, Listed, Mode, SERVERS, Scenario};
+use crate::scenario::{Depth, Lane, Listed, Mode, READERS, READERS_BESIDE_POSTGRES, SERVERS, Scenario};
 use crate::server::Server;
 use crate::site::{Prepared, Site};
 
@@ -20,8 +20,8 @@ use crate::site::{Prepared, Site};
 enum Topic {
     /// Nothing: a list's first page. Each list is one.
     List(Kind, Listed),
-    Depth,
-    Number,
+    Depth(Kind),
+    Number(Kind),
     Sort,
     GrandTotal,
     Encoding,
@@ -32,10 +32,26 @@ impl Topic {
         match scenario {
             Scenario { encoding: Some(_), .. } => Self::Encoding,
             Scenario { grand_total: true, .. } => Self::GrandTotal,
-            Scenario { mode: Mode::Number, .. } => Self::Number,
+            Scenario { mode: Mode::Number, .. } => Self::Number(scenario.kind),
             scenario if scenario.sort != Sort::Id => Self::Sort,
-            Scenario { depth: Depth::Middle | Depth::Last, .. } => Self::Depth,
+            Scenario { depth: Depth::Middle | Depth::Last, .. } => Self::Depth(scenario.kind),
             scenario => Self::List(scenario.kind, scenario.listed),
+        }
+    }
+
+    /// What its scenarios are held against, measured beside them: the first page of the large list, and in other orders also
+    /// the one in the middle.
+    fn beside(self, limit: usize, connections: usize) -> Vec<Scenario> {
+        let first = |kind, lanes| Scenario::first(kind, limit, connections, lanes);
+        match self {
+            Self::List(..) => Vec::new(),
+            Self::Depth(kind) | Self::Number(kind) => vec![first(kind, READERS)],
+            Self::Sort => {
+                let by_id = first(Kind::Group, READERS_BESIDE_POSTGRES);
+                vec![by_id.clone(), Scenario { depth: Depth::Middle, lanes: READERS, ..by_id }]
+            }
+            Self::GrandTotal => vec![first(Kind::Group, READERS)],
+            Self::Encoding => vec![first(Kind::Group, SERVERS)],
         }
     }
 }
@@ -54,17 +70,15 @@ pub(crate) async fn run(bench: &mut Bench, site: &Site, empty: &Server) -> Resul
     Ok(())
 }
 
-/// Scenarios by what is compared: those of one limit, number of connections and topic. The first page of the large group,
-/// which all but lists are held against, is measured beside each.
+/// Scenarios by what is compared: those of one limit, number of connections and topic, with what they are held against.
 fn comparisons(scenarios: impl Iterator<Item = Scenario>) -> Vec<Vec<Scenario>> {
     let mut comparisons: BTreeMap<(usize, usize, Topic), Vec<Scenario>> = BTreeMap::new();
     for scenario in scenarios {
         let topic = Topic::of(&scenario);
         let (connections, limit) = (scenario.connections, scenario.limit);
-        let comparison = comparisons.entry((connections, limit, topic)).or_insert_with(|| match topic {
-            Topic::List(..) => Vec::new(),
-            _ => vec![Scenario::first(Kind::Group, limit, connections, SERVERS)],
-        });
+        let comparison = comparisons
+            .entry((connections, limit, topic))
+            .or_insert_with(|| topic.beside(limit, connections));
         comparison.push(scenario);
     }
     comparisons.into_values().collect()
@@ -76,7 +90,7 @@ pub(crate) async fn measure(bench: &mut Bench, group: &[(&Site, Prepared)], empt
     let course = course(bench, first.scenario.limit, first.scenario.connections);
     let mut entries = Vec::new();
     // Lane by lane: what is compared within a lane follows one another.
-    for lane in [Lane::Cached, Lane::Plain, Lane::Postgres, Lane::Empty] {
+    for lane in Lane::ALL {
         for (site, prepared) in group.iter().filter(|(_, prepared)| prepared.scenario.lanes.contains(&lane)) {
             let (encoding, connections) = (prepared.scenario.encoding, prepared.scenario.connections);
             let asked = Asked {
@@ -150,7 +164,7 @@ pub(crate) fn repeat(
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
+    use std::collections::HashSet;
 
     use super::*;
 
@@ -161,9 +175,11 @@ mod tests {
             comparisons.iter().map(|group| group.iter().map(Scenario::name).collect()).collect();
         let together = |some: &[&str]| {
             let all = |names: &&Vec<String>| some.iter().all(|name| names.contains(&(*name).to_owned()));
-            assert_eq!(names.iter().filter(all).count(), 1, "{some:?}");
+            assert!(names.iter().any(|names| all(&names)), "{some:?}");
         };
         together(&["group/large/first/100/x1", "group/large/last-by-before/100/x1"]);
+        together(&["authority/large/first/100/x1", "authority/large/last-by-cursor/100/x1"]);
+        together(&["group/large/middle-by-cursor/10/x1", "group/large/middle-by-cursor/10/created/x1"]);
         together(&["group/large/first/1000/x1", "group/large/middle-by-cursor/1000/x1"]);
         together(&["group/large/first/100/x1", "group/large/first/100/updated/x1"]);
         together(&["group/large/first/10/x1", "group/large/first/10/grand-total/x1"]);
@@ -176,8 +192,8 @@ mod tests {
         for group in &comparisons {
             let of_postgres = group.iter().filter(|scenario| scenario.lanes.contains(&Lane::Postgres));
             assert!(of_postgres.map(|scenario| scenario.connections).sum::<usize>() <= 16);
-            let first = group.first().unwrap();
-            assert!(group.iter().skip(1).all(|scenario| scenario.name() != first.name()));
+            let names: HashSet<String> = group.iter().map(Scenario::name).collect();
+            assert_eq!(names.len(), group.len());
         }
     }
 }

@@ -11,6 +11,8 @@ use crate::load::PLACE;
 pub(crate) enum Lane {
     /// The product as it is by default.
     Cached,
+    /// The product with its caches, but for pages: bodies and places are kept, and the keys of each page are read.
+    Keyed,
     /// The product without any cache.
     Plain,
     /// Postgres alone, through pgbench.
@@ -19,10 +21,16 @@ pub(crate) enum Lane {
     Empty,
 }
 
+impl Lane {
+    /// Everybody, the product first.
+    pub(crate) const ALL: [Self; 5] = [Self::Cached, Self::Keyed, Self::Plain, Self::Postgres, Self::Empty];
+}
+
 impl fmt::Display for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Cached => "caches on",
+            Self::Keyed => "keys read",
             Self::Plain => "caches off",
             Self::Postgres => "Postgres alone",
             Self::Empty => "empty handler",
@@ -92,11 +100,18 @@ pub(crate) struct Scenario {
     pub(crate) lanes: &'static [Lane],
 }
 
-const ALL: &[Lane] = &[Lane::Cached, Lane::Plain, Lane::Postgres, Lane::Empty];
+const ALL: &[Lane] = &Lane::ALL;
 /// The product, with caches and without.
 pub(crate) const SERVERS: &[Lane] = &[Lane::Cached, Lane::Plain];
+/// The product where it reads the keys of a page each time: what tells one page from another, and one order.
+pub(crate) const READERS: &[Lane] = &[Lane::Keyed, Lane::Plain];
 const BESIDE_POSTGRES: &[Lane] = &[Lane::Cached, Lane::Plain, Lane::Postgres];
+/// The same and Postgres alone.
+pub(crate) const READERS_BESIDE_POSTGRES: &[Lane] = &[Lane::Keyed, Lane::Plain, Lane::Postgres];
 const BESIDE_EMPTY: &[Lane] = &[Lane::Cached, Lane::Plain, Lane::Empty];
+
+/// Items of a page, of all kinds that are measured.
+pub(crate) const LIMITS: [usize; 3] = [10, 100, 1000];
 
 /// How many small lists take turns.
 pub(crate) const SMALL_LISTS: u64 = 64;
@@ -122,28 +137,23 @@ impl Scenario {
     pub(crate) fn table() -> Vec<Self> {
         use Kind::{Authority, Group};
         let mut table = Vec::new();
-        for limit in [10, 100, 1000] {
+        for limit in LIMITS {
             for connections in [1, 16] {
                 table.push(Self::first(Group, limit, connections, ALL));
                 table.push(Self::first(Authority, limit, connections, BESIDE_POSTGRES));
             }
         }
-        for limit in [100, 1000] {
-            let first = Self::first(Group, limit, 1, SERVERS);
-            table.push(Self { mode: Mode::Number, ..first.clone() });
-            for mode in [Mode::Cursor, Mode::Number, Mode::Before] {
-                for depth in [Depth::Middle, Depth::Last] {
-                    table.push(Self { mode, depth, ..first.clone() });
-                }
-            }
-            table.push(Self { mode: Mode::After, depth: Depth::Middle, ..first.clone() });
-            for sort in [Sort::Created, Sort::Updated] {
-                table.push(Self { sort, lanes: BESIDE_POSTGRES, ..first.clone() });
-                table.push(Self { sort, depth: Depth::Middle, ..first.clone() });
-            }
+        for limit in LIMITS {
+            table.extend(Self::places(
+                Group,
+                limit,
+                &[Mode::Cursor, Mode::Number, Mode::Before, Mode::After],
+            ));
+            table.extend(Self::orders(limit));
         }
+        table.extend(Self::places(Authority, 100, &[Mode::Cursor, Mode::Number]));
         for limit in [10, 100] {
-            table.push(Self { grand_total: true, ..Self::first(Group, limit, 1, SERVERS) });
+            table.push(Self { grand_total: true, ..Self::first(Group, limit, 1, READERS) });
         }
         let first = Self::first(Group, 1000, 16, BESIDE_POSTGRES);
         table.push(Self { listed: Listed::Tenth, ..first.clone() });
@@ -161,6 +171,27 @@ impl Scenario {
             table.push(Self { encoding: Some(encoding), limit: 100, lanes: SERVERS, ..first.clone() });
         }
         table
+    }
+
+    /// Pages deep down the large list of a kind; by number also the first one.
+    fn places(kind: Kind, limit: usize, modes: &[Mode]) -> Vec<Self> {
+        let first = Self::first(kind, limit, 1, READERS);
+        let mut pages = Vec::new();
+        for &mode in modes {
+            if mode == Mode::Number {
+                pages.push(Self { mode, ..first.clone() });
+            }
+            pages.extend([Depth::Middle, Depth::Last].map(|depth| Self { mode, depth, ..first.clone() }));
+        }
+        pages
+    }
+
+    /// Pages of the large group in other orders than by id.
+    fn orders(limit: usize) -> impl Iterator<Item = Self> {
+        [Sort::Created, Sort::Updated].into_iter().flat_map(move |sort| {
+            let first = Self { sort, ..Self::first(Kind::Group, limit, 1, READERS) };
+            [Self { lanes: READERS_BESIDE_POSTGRES, ..first.clone() }, Self { depth: Depth::Middle, ..first }]
+        })
     }
 
     /// The name without the number of connections.

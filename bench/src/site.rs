@@ -1,4 +1,4 @@
-//! A database with its data, a server with caches and one without, and the pages that are asked of them.
+//! A database with its data, servers that keep much, less and nothing, and the pages that are asked of them.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -29,6 +29,8 @@ pub(crate) struct Site {
     pub(crate) path: String,
     /// The server as it is by default.
     pub(crate) cached: Server,
+    /// The server that keeps no keys of pages.
+    pub(crate) keyed: Server,
     /// The server without caches.
     pub(crate) plain: Server,
     lists: HashMap<(Kind, u64), List>,
@@ -71,20 +73,28 @@ impl Site {
         let collected = tokio::task::spawn_blocking(move || List::collect(data, &wanted, keep)).await?;
         let lists = collected.into_iter().map(|list| ((list.kind, list.number), list)).collect();
         let cached = bench.launcher.serve(&database, Caches::On).await?;
+        let keyed = bench.launcher.serve(&database, Caches::WithoutPages).await?;
         let plain = bench.launcher.serve(&database, Caches::Off).await?;
-        Ok(Self { data, database, path, cached, plain, lists, list_ids })
+        Ok(Self { data, database, path, cached, keyed, plain, lists, list_ids })
     }
 
     /// Stops the servers.
     pub(crate) async fn close(self) -> Result<()> {
         self.cached.stop().await?;
+        self.keyed.stop().await?;
         self.plain.stop().await
+    }
+
+    /// All servers, the one without caches first.
+    fn servers(&self) -> [&Server; 3] {
+        [&self.plain, &self.keyed, &self.cached]
     }
 
     /// The server of a lane that has one.
     pub(crate) fn server(&self, lane: Lane) -> Option<&Server> {
         match lane {
             Lane::Cached => Some(&self.cached),
+            Lane::Keyed => Some(&self.keyed),
             Lane::Plain => Some(&self.plain),
             Lane::Postgres | Lane::Empty => None,
         }
@@ -102,7 +112,7 @@ impl Site {
         self.list_ids.get(&(kind, number)).copied().context("a list that was not announced")
     }
 
-    /// Asks each page of a scenario once, of both servers and of Postgres, and checks every answer in full.
+    /// Asks each page of a scenario once, of all servers and of Postgres, and checks every answer in full.
     pub(crate) async fn prepare(&self, bench: &Bench, name: &str, scenario: Scenario) -> Result<Prepared> {
         let (mut calls, mut scripts, mut sent_bytes) = (Vec::new(), Vec::new(), 0);
         for number in scenario.numbers(self.data.full_small_lists()) {
@@ -123,10 +133,10 @@ impl Site {
         Ok(Prepared { name: name.to_owned(), scenario, calls, scripts, sent_bytes })
     }
 
-    /// Asks both servers, and compares what they say with what they must say, and with one another.
+    /// Asks all servers, and compares what they say with what they must say, and with one another.
     async fn verify(&self, body: &str, expected: &Expected, encoding: Option<&str>) -> Result<Verified> {
         let mut answers = Vec::new();
-        for server in [&self.plain, &self.cached] {
+        for server in self.servers() {
             let mut connection = Connection::open(server.address).await?;
             // Twice: what is remembered must say the same as what is not.
             for _ in 0..2 {
@@ -142,7 +152,7 @@ impl Site {
         ensure!(answers.iter().all(|answer| *answer == plain), "the servers answer differently");
         let mut sent_bytes = plain.len();
         if encoding.is_some() {
-            for server in [&self.plain, &self.cached] {
+            for server in self.servers() {
                 let mut connection = Connection::open(server.address).await?;
                 let mut answer = Vec::new();
                 let request = post(server.address, &self.path, encoding, body);

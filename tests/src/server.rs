@@ -38,6 +38,14 @@ pub fn sibling(name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("{name} is built with the tests"))
 }
 
+/// Whether servers keep nothing, unless a test says what one keeps: every answer must be the same (`VITRINE_TEST_CACHES=off`).
+const CACHES: &str = "VITRINE_TEST_CACHES";
+const CACHES_OFF: [(&str, &str); 3] = [
+    ("VITRINE_CACHE_BODY_BYTES_MAX", "0"),
+    ("VITRINE_CACHE_PLACES_MAX", "0"),
+    ("VITRINE_CACHE_PAGE_BYTES_MAX", "0"),
+];
+
 impl Vitrine {
     /// A command that knows nothing of the caller's own environment.
     pub fn new(arguments: &[&str]) -> Self {
@@ -48,6 +56,11 @@ impl Vitrine {
             if known || name.to_string_lossy().starts_with("VITRINE_") {
                 command.env_remove(name);
             }
+        }
+        match std::env::var(CACHES).as_deref() {
+            Ok("off") => _ = command.envs(CACHES_OFF),
+            Ok(other) => panic!("{CACHES} is off or not set, and not {other}"),
+            Err(_) => {}
         }
         Self(command)
     }

@@ -6,11 +6,13 @@ use crate::bench::Bench;
 use crate::data::{Data, Kind};
 use crate::loading;
 use crate::rounds;
-use crate::scenario::{SERVERS, Scenario};
+use crate::scenario::{READERS, Scenario};
 use crate::server::Server;
 use crate::site::Site;
 use crate::stats::float;
 use crate::usage;
+
+const PREFIX: &str = "size/";
 
 /// The small size.
 pub(crate) const SMALL: u64 = 10_000;
@@ -23,9 +25,17 @@ pub(crate) const LARGE_RATE: &str = "size: import of the large size, from exec t
 pub(crate) const LARGE_PEAK: &str = "size: its peak of resident memory";
 const BENCH_PEAK: &str = "size: peak of resident memory of the bench itself";
 
-/// The name of the rows of a size.
-pub(crate) fn name(assets: u64, limit: usize) -> String {
-    format!("size/{assets}/group/large/first/{limit}/x1")
+/// The limit at which a grand total is asked for.
+pub(crate) const TOTAL_LIMIT: usize = 10;
+
+/// What begins the names of all rows of a size.
+pub(crate) fn prefix(assets: u64) -> String {
+    format!("{PREFIX}{assets}/")
+}
+
+/// The size that a row is of.
+pub(crate) fn of(name: &str) -> Option<u64> {
+    name.strip_prefix(PREFIX)?.split('/').next()?.parse().ok()
 }
 
 /// Compares the small, the usual and, where it is asked for, the large size.
@@ -38,6 +48,7 @@ pub(crate) async fn run(bench: &mut Bench, site: &Site, empty: &Server) -> Resul
         let data = Data::new(assets);
         let (database, imported) = loading::load(bench, data).await?;
         if assets != SMALL {
+            bench.results.facts.insert("import of the large size", imported.told());
             let rate = float(assets) / imported.seconds;
             bench.results.collect(LARGE_RATE, "assets/s", [rate]);
             bench.results.collect(LARGE_PEAK, "MB", [float(imported.peak_bytes) / 1e6]);
@@ -48,8 +59,10 @@ pub(crate) async fn run(bench: &mut Bench, site: &Site, empty: &Server) -> Resul
     for limit in LIMITS {
         let mut group = Vec::new();
         for site in sites.iter().chain([site]) {
-            let name = name(site.data.assets(), limit);
-            group.push((site, site.prepare(bench, &name, page(limit)).await?));
+            for scenario in pages(limit) {
+                let name = prefix(site.data.assets()) + &scenario.name();
+                group.push((site, site.prepare(bench, &name, scenario).await?));
+            }
         }
         rounds::measure(bench, &group, empty).await?;
     }
@@ -61,6 +74,9 @@ pub(crate) async fn run(bench: &mut Bench, site: &Site, empty: &Server) -> Resul
     Ok(())
 }
 
-fn page(limit: usize) -> Scenario {
-    Scenario::first(Kind::Group, limit, 1, SERVERS)
+/// The pages that are compared.
+fn pages(limit: usize) -> Vec<Scenario> {
+    let first = Scenario::first(Kind::Group, limit, 1, READERS);
+    let total = (limit == TOTAL_LIMIT).then(|| Scenario { grand_total: true, ..first.clone() });
+    [first].into_iter().chain(total).collect()
 }

@@ -1,5 +1,5 @@
-//! Walks over the whole large group, by cursor and by number, alone and in company, each page by its keys: the server with
-//! caches remembers bodies and places, and no pages, which from the third walk on it would.
+//! Walks over the whole large group, by cursor and by number, alone and in company, each page by its keys: one
+//! server remembers bodies and places, and no pages, which from the third walk on it would.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::data::Kind;
 use crate::lists::Sort;
 use crate::load::{Spec, Walk, Work};
 use crate::scenario::{Lane, Request};
-use crate::server::{Caches, Server};
+use crate::server::Server;
 use crate::site::Site;
 
 /// Items of a page of a walk.
@@ -39,13 +39,12 @@ pub(crate) async fn run(bench: &mut Bench, site: &Site) -> Result<()> {
     }
     let members = site.list(Kind::Group, 0)?.ordered(Sort::Id, false);
     let ids = bench.write_ids("walk", &members)?;
-    let keyed = bench.launcher.serve(&site.database, Caches::WithoutPages).await?;
     // Whoever walks first would else find bodies and places for all others.
-    bench.load("the first walk", &spec(&keyed, site, (true, 1), &ids)).await?;
+    bench.load("the first walk", &spec(&site.keyed, site, (true, 1), &ids)).await?;
     for _ in 0..bench.options.rounds() {
         for walkers in [1, 8] {
             let mut entries = Vec::new();
-            for (lane, server) in [(Lane::Cached, &keyed), (Lane::Plain, &site.plain)] {
+            for (lane, server) in [(Lane::Keyed, &site.keyed), (Lane::Plain, &site.plain)] {
                 for &walk in walks.iter().filter(|walk| walk.1 == walkers) {
                     let spec = Box::new(spec(server, site, walk, &ids));
                     let load = Load::Http { server: server.pid, spec };
@@ -56,7 +55,7 @@ pub(crate) async fn run(bench: &mut Bench, site: &Site) -> Result<()> {
             compare(bench, entries, Course { rounds: 1, turns: None, slice: SLICE }, &[]).await?;
         }
     }
-    keyed.stop().await
+    Ok(())
 }
 
 fn spec(server: &Server, site: &Site, (by_number, walkers): (bool, usize), ids: &Path) -> Spec {

@@ -55,7 +55,7 @@ const PACE_PATIENCE_QUICK: Duration = Duration::from_secs(12);
 const PACE_POLL: Duration = Duration::from_secs(3);
 
 /// How often it is looked whether another transaction has been committed, and for how long.
-const COMMIT_POLL: Duration = Duration::from_millis(2);
+const COMMIT_POLL: Duration = Duration::from_millis(10);
 const COMMIT_PATIENCE: Duration = Duration::from_mins(1);
 
 /// The name of the figure that tells whether the writes, as they were committed, kept their pace.

@@ -57,6 +57,12 @@ impl Store {
     /// The page, and from where it was read.
     async fn read_page(&self, plan: &ListPlan, seek: Seek) -> Result<(Seek, Head, ListPage), StoreError> {
         let mut connection = self.read().await?;
+        if plan.limit == 0 {
+            // Nothing of the members is asked for.
+            let head = members::head(&mut connection, plan).await?;
+            connection.done();
+            return Ok((seek, head, page(head, Items::new(plan.max_bytes), None)));
+        }
         let as_rendered = plan.display.as_model().is_plain();
         if as_rendered && !self.bodies.is_on() {
             let (head, items, last) = members::items(&mut connection, plan, &seek).await?;
