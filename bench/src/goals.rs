@@ -30,7 +30,13 @@ enum Bound {
 }
 
 /// What was found of one lane.
-type Found = (Lane, Option<Quartiles>);
+#[derive(Debug, Clone)]
+struct Found {
+    lane: Lane,
+    /// Of which page, where there are several.
+    page: Option<String>,
+    quartiles: Option<Quartiles>,
+}
 
 /// Two pages of one lane, of which the first may cost little more than the second.
 type Pair = (Lane, String, String);
@@ -90,25 +96,47 @@ pub(crate) fn all(results: &Results) -> Vec<Goal> {
 }
 
 fn beside_postgres(results: &Results) -> Vec<Goal> {
-    let beside =
-        |name: &str, lane, property| [(lane, results.ratio((name, lane), (name, Lane::Postgres), property))];
-    let page = "group/large/first/1000/x16";
-    let small = "group/large/first/10/x16";
-    let (pages, cpu) =
-        ("first page of 1000, 16 connections: pages a second", "CPU of it, server and Postgres");
-    let goal = |figure: &str, lane, bound, name, property| {
-        Goal::of(format!("{figure}, {lane}"), bound, BESIDE_POSTGRES, &beside(name, lane, property))
+    let goal = |figure: &str, lanes: &[Lane], bound, page: &str, property: fn(&Sample) -> f64| {
+        let found: Vec<Found> = lanes
+            .iter()
+            .map(|&lane| {
+                let quartiles = results.ratio((page, lane), (page, Lane::Postgres), property);
+                Found { lane, page: None, quartiles }
+            })
+            .collect();
+        Goal::of(figure.to_owned(), bound, BESIDE_POSTGRES, &found)
     };
+    let (warm, off) = (&[Lane::Cached, Lane::Keyed], &[Lane::Plain]);
+    let (page, small) = ("group/large/first/1000/x16", "group/large/first/10/x16");
+    let rate = "first page of 1000, 16 connections: pages a second";
+    let cpu = "CPU of it, server and Postgres";
     vec![
-        goal(pages, Lane::Cached, Bound::AtLeast(2.0), page, RATE),
-        goal(pages, Lane::Plain, Bound::AtLeast(0.8), page, RATE),
-        goal(cpu, Lane::Cached, Bound::AtMost(0.6), page, CPU),
-        goal(cpu, Lane::Plain, Bound::AtMost(1.3), page, CPU),
-        goal("page of 10, 16 connections: pages a second", Lane::Cached, Bound::AtLeast(0.6), small, RATE),
+        goal(&format!("{rate}, bodies kept"), warm, Bound::AtLeast(2.0), page, RATE),
+        goal(&format!("{rate}, caches off"), off, Bound::AtLeast(0.8), page, RATE),
+        goal(&format!("{cpu}, bodies kept"), warm, Bound::AtMost(0.6), page, CPU),
+        goal(&format!("{cpu}, caches off"), off, Bound::AtMost(1.3), page, CPU),
+        goal("page of 10, 16 connections: pages a second", warm, Bound::AtLeast(0.6), small, RATE),
     ]
 }
 
 fn depth(results: &Results) -> Vec<Goal> {
+    let walked = [1, 8].map(|walkers| (walks::name(true, walkers), walks::name(false, walkers)));
+    let walked: Vec<Pair> = [(walks::first_name(true), walks::first_name(false))]
+        .into_iter()
+        .chain(walked)
+        .map(|(by_number, by_cursor)| (Lane::Keyed, by_number, by_cursor))
+        .collect();
+    let bound = Bound::AtMost(1.15);
+    let figure = "middle and last page by cursor and by range";
+    let (walk, beside) = ("a walk by page number, places kept", "x the walk by cursor");
+    vec![
+        Goal::cost(results, figure, bound, "x the first page", (Compared::Ratio, &deep_pairs())),
+        Goal::cost(results, walk, bound, beside, (Compared::RatioOfRounds, &walked)),
+    ]
+}
+
+/// Pages deep down, and the first ones.
+fn deep_pairs() -> Vec<Pair> {
     let mut pairs = Vec::new();
     for &lane in READERS {
         for limit in LIMITS {
@@ -123,45 +151,54 @@ fn depth(results: &Results) -> Vec<Goal> {
             pairs.push((lane, of_authority(page), of_authority("first")));
         }
     }
-    let walked = [1, 8].map(|walkers| (Lane::Keyed, walks::name(true, walkers), walks::name(false, walkers)));
-    let bound = Bound::AtMost(1.15);
-    let figure = "middle and last page by cursor and by range";
-    let (walk, beside) = ("a walk by page number, places remembered", "x the walk by cursor");
-    vec![
-        Goal::cost(results, figure, bound, "x the first page", (Compared::Ratio, &pairs)),
-        Goal::cost(results, walk, bound, beside, (Compared::RatioOfRounds, &walked)),
-    ]
+    pairs
+}
+
+/// Pages in other orders, and by id.
+fn sorted_pairs() -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    for &lane in READERS {
+        for limit in LIMITS {
+            for page in ["first", "middle-by-cursor"] {
+                let of = |order: &str| format!("group/large/{page}/{limit}{order}/x1");
+                pairs.extend(["/created", "/updated"].map(|order| (lane, of(order), of(""))));
+            }
+        }
+    }
+    pairs
+}
+
+/// Pages with the number of all members, and without.
+fn total_pairs() -> Vec<Pair> {
+    let pairs =
+        READERS.iter().flat_map(|&lane| [10, 100].map(|limit| (lane, grand_total(limit), first(limit))));
+    pairs.collect()
 }
 
 fn jumped(results: &Results) -> Vec<Goal> {
-    let found = |name: &str| results.find(name).and_then(Figure::quartiles);
     vec![
         Goal::of(
             "a jump to any page number, boundaries remembered".to_owned(),
             Bound::AtMost(5.0),
             "ms more than the first page",
-            &[(Lane::Cached, found(jumps::MORE))],
+            &[Found::figure(results, Lane::Cached, jumps::MORE)],
         ),
         Goal::of(
             "a jump to any page number, cold: what it takes more than the first page".to_owned(),
             Bound::AtMost(1.0),
             "x Postgres's index-only OFFSET",
-            &[(Lane::Plain, found(jumps::COLD_RATIO))],
+            &[
+                Found::figure(results, Lane::Cached, jumps::FRESH_RATIO),
+                Found::figure(results, Lane::Plain, jumps::COLD_RATIO),
+            ],
         ),
     ]
 }
 
 fn variants(results: &Results) -> Vec<Goal> {
     let largest = results.rows.iter().filter_map(|row| sizes::of(&row.name)).max().unwrap_or(sizes::SMALL);
-    let (mut sorts, mut sizes, mut totals) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut totals, mut sizes) = (total_pairs(), Vec::new());
     for &lane in READERS {
-        for limit in LIMITS {
-            for page in ["first", "middle-by-cursor"] {
-                let of = |order: &str| format!("group/large/{page}/{limit}{order}/x1");
-                sorts.extend(["/created", "/updated"].map(|order| (lane, of(order), of(""))));
-            }
-        }
-        totals.extend([10, 100].map(|limit| (lane, grand_total(limit), first(limit))));
         for assets in [sizes::SMALL, largest] {
             let of = |page: &str| format!("{}{page}", sizes::prefix(assets));
             let limit = sizes::TOTAL_LIMIT;
@@ -178,7 +215,7 @@ fn variants(results: &Results) -> Vec<Goal> {
         Goal::cost(results, figure, Bound::AtMost(most), unit, compared)
     };
     let mut goals = vec![
-        cost("sort by created and updated", 1.15, "x sort by id", (Compared::Ratio, &sorts)),
+        cost("sort by created and updated", 1.15, "x sort by id", (Compared::Ratio, &sorted_pairs())),
         cost("grand total", 0.1, "ms more", (Compared::More, &totals)),
         cost(&size, 1.3, &small, (Compared::Ratio, &sizes)),
     ];
@@ -207,13 +244,14 @@ fn writing(results: &Results) -> Vec<Goal> {
     for &lane in SERVERS {
         for connections in writes::CONNECTIONS {
             let [busy, quiet] = [true, false].map(|writing| writes::name(writing, connections));
-            p99.push((lane, results.ratio_of_rounds((&busy, lane), (&quiet, lane), Sample::p99)));
+            let quartiles = results.ratio_of_rounds((&busy, lane), (&quiet, lane), Sample::p99);
+            p99.push(Found { lane, page: Some(busy), quartiles });
         }
     }
-    let own = |name: &str| [(Lane::Cached, results.find(name).and_then(Figure::quartiles))];
+    let own = |name: &str| [Found::figure(results, Lane::Cached, name)];
     let pace = Bound::AtLeast(writes::WRITTEN_LEAST);
     let (half, text) = (Bound::AtLeast(0.5), str::to_owned);
-    let (rate, peak) = ("import of all assets".to_owned(), "memory of the import".to_owned());
+    let (rate, peak) = (text("rate of the import of all assets"), text("memory of the import"));
     vec![
         Goal::of(
             "p99 of pages of 100 beside 2,000 updates a second".to_owned(),
@@ -230,7 +268,7 @@ fn writing(results: &Results) -> Vec<Goal> {
 }
 
 fn server(results: &Results) -> Vec<Goal> {
-    let own = |name: &str| (Lane::Cached, results.find(name).and_then(Figure::quartiles));
+    let own = |name: &str| Found::figure(results, Lane::Cached, name);
     let goal = |figure: &str, bound, unit, name| Goal::of(figure.to_owned(), bound, unit, &[own(name)]);
     let trips = |figure: &str, most| {
         let of_call: Vec<Found> = trips::names(most).iter().map(|name| own(name)).collect();
@@ -259,7 +297,7 @@ impl Goal {
         let limit_text = if limit.fract() == 0.0 { format!("{limit}") } else { figure(limit) };
         let target = format!("{at} {limit_text} {unit}");
         let others = String::new();
-        let Some(worst) = bound.worst(found, None) else {
+        let Some((_, worst)) = bound.worst(found, None) else {
             let (measured, certainty) = ("not measured".to_owned(), Certainty::Clear);
             return Self { figure: figure_name, target, measured, others, met: None, certainty };
         };
@@ -267,7 +305,7 @@ impl Goal {
             Bound::AtLeast(limit) => worst.median >= limit,
             Bound::AtMost(limit) => worst.median <= limit,
         };
-        let (measured, certainty) = (bound.worst_by_lane(found), worst.certainty(limit));
+        let (measured, certainty) = (bound.worst_by_lane(found, true), worst.certainty(limit));
         Self { figure: figure_name, target, measured, others, met: Some(met), certainty }
     }
 
@@ -283,7 +321,7 @@ impl Goal {
         let mut goal = Self::of(figure.to_owned(), bound, unit, &compared.found(results, pairs, judging));
         let told = others.iter().map(|(name, property)| {
             let found = compared.found(results, pairs, *property);
-            format!("{name}: {}", bound.worst_by_lane(&found))
+            format!("{name}: {}", bound.worst_by_lane(&found, false))
         });
         if goal.met.is_some() {
             goal.others = told.collect::<Vec<_>>().join("; ");
@@ -315,7 +353,7 @@ impl Compared {
                 Self::More => results.paired(of, beside, |of, beside| property(of) - property(beside)),
                 Self::RatioOfRounds => results.ratio_of_rounds(of, beside, property),
             };
-            (*lane, found)
+            Found { lane: *lane, page: Some(of.0.to_owned()), quartiles: found }
         };
         pairs.iter().map(found).collect()
     }
@@ -323,27 +361,35 @@ impl Compared {
 
 impl Bound {
     /// What keeps the bound worst, of all lanes or of one.
-    fn worst(self, found: &[Found], lane: Option<Lane>) -> Option<Quartiles> {
-        let of_lane = found.iter().filter(|(of, _)| lane.is_none_or(|lane| lane == *of));
-        of_lane.filter_map(|(_, found)| *found).reduce(|worst, found| {
+    fn worst(self, found: &[Found], lane: Option<Lane>) -> Option<(&Found, Quartiles)> {
+        let of_lane = found.iter().filter(|found| lane.is_none_or(|lane| lane == found.lane));
+        of_lane.filter_map(|found| Some((found, found.quartiles?))).reduce(|worst, found| {
             let is_worse = match self {
-                Self::AtLeast(_) => found.median < worst.median,
-                Self::AtMost(_) => found.median > worst.median,
+                Self::AtLeast(_) => found.1.median < worst.1.median,
+                Self::AtMost(_) => found.1.median > worst.1.median,
             };
             if is_worse { found } else { worst }
         })
     }
 
-    /// That in words.
-    fn worst_by_lane(self, found: &[Found]) -> String {
-        let worst: Vec<(Lane, Quartiles)> =
-            Lane::ALL.iter().filter_map(|&lane| Some((lane, self.worst(found, Some(lane))?))).collect();
-        match worst.as_slice() {
-            [(_, one)] => one.to_string(),
-            several => {
-                several.iter().map(|(lane, found)| format!("{lane} {found}")).collect::<Vec<_>>().join(", ")
-            }
-        }
+    /// That in words, where asked for with the name of the worst page of several.
+    fn worst_by_lane(self, found: &[Found], with_page: bool) -> String {
+        let worst: Vec<(&Found, Quartiles)> =
+            Lane::ALL.iter().filter_map(|&lane| self.worst(found, Some(lane))).collect();
+        let told = worst.iter().map(|(of, quartiles)| {
+            let lane = if worst.len() > 1 { format!("{} ", of.lane) } else { String::new() };
+            let several = found.iter().filter(|other| other.lane == of.lane).count() > 1;
+            let page = of.page.as_ref().filter(|_| with_page && several);
+            format!("{lane}{quartiles}{}", page.map_or_else(String::new, |page| format!(" of {page}")))
+        });
+        told.collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Found {
+    /// A figure of its own.
+    fn figure(results: &Results, lane: Lane, name: &str) -> Self {
+        Self { lane, page: None, quartiles: results.find(name).and_then(Figure::quartiles) }
     }
 }
 
@@ -356,6 +402,8 @@ pub(crate) fn score(goals: &[Goal]) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rounds::comparisons;
+    use crate::scenario::Scenario;
 
     fn between(low: f64, median: f64, high: f64) -> Quartiles {
         Quartiles { median, low, high, sure: Some((low, high)) }
@@ -363,26 +411,28 @@ mod tests {
 
     #[test]
     fn the_worst_number_decides() {
+        let of = |lane, page: &str, quartiles| Found { lane, page: Some(page.to_owned()), quartiles };
         let found = [
-            (Lane::Cached, Some(between(1.0, 1.05, 1.1))),
-            (Lane::Plain, Some(between(1.2, 1.4, 1.5))),
-            (Lane::Plain, None),
+            of(Lane::Cached, "a", Some(between(1.0, 1.05, 1.1))),
+            of(Lane::Plain, "a", Some(between(1.2, 1.4, 1.5))),
+            of(Lane::Plain, "b", None),
         ];
         let goal = Goal::of("depth".to_owned(), Bound::AtMost(1.15), "x the first", &found);
         assert_eq!(goal.target, "at most 1.15 x the first");
-        assert_eq!(goal.measured, "caches on 1.05 (1.00 to 1.10), caches off 1.40 (1.20 to 1.50)");
+        assert_eq!(goal.measured, "caches on 1.05 (1.00 to 1.10), caches off 1.40 (1.20 to 1.50) of a");
         assert_eq!((goal.met, goal.verdict()), (Some(false), "missed"));
         let goal = Goal::of("rate".to_owned(), Bound::AtLeast(25_000.0), "a second", &found[..1]);
         assert_eq!((goal.target.as_str(), goal.met), ("at least 25000 a second", Some(false)));
-        let goal = Goal::of("rate".to_owned(), Bound::AtLeast(1.0), "", &[(Lane::Cached, None)]);
+        let goal = Goal::of("rate".to_owned(), Bound::AtLeast(1.0), "", &[of(Lane::Cached, "a", None)]);
         assert_eq!((goal.met, goal.verdict()), (None, ""));
         assert_eq!(score(&[goal]), (0, 0));
     }
 
     #[test]
     fn a_goal_that_another_run_might_judge_otherwise_is_within_noise() {
-        let verdict = |found| {
-            Goal::of(String::new(), Bound::AtMost(1.15), "", &[(Lane::Cached, Some(found))]).verdict()
+        let verdict = |quartiles| {
+            let found = Found { lane: Lane::Cached, page: None, quartiles: Some(quartiles) };
+            Goal::of(String::new(), Bound::AtMost(1.15), "", &[found]).verdict()
         };
         assert_eq!(verdict(between(1.0, 1.1, 1.2)), "met, within noise");
         assert_eq!(verdict(between(1.0, 1.16, 1.2)), "missed, within noise");
@@ -415,10 +465,31 @@ mod tests {
             let goal = goals.iter().find(|goal| goal.figure == figure);
             goal.map(|goal| (goal.measured.as_str(), goal.others.as_str(), goal.verdict()))
         };
-        let sort = ("2.00", "p50: 1.10; CPU: 1.00", "missed, few values");
+        let sort = ("2.00 of group/large/first/100/created/x1", "p50: 1.10; CPU: 1.00", "missed, few values");
         assert_eq!(told("sort by created and updated"), Some(sort));
-        let total = ("0.250", "p50: 0.000; CPU: 0.000", "missed, few values");
+        let total =
+            ("0.250 of group/large/first/100/grand-total/x1", "p50: 0.000; CPU: 0.000", "missed, few values");
         assert_eq!(told("grand total"), Some(total));
+    }
+
+    #[test]
+    fn whatever_is_compared_is_measured_side_by_side() {
+        let comparisons = comparisons(Scenario::table().into_iter());
+        let pairs = [deep_pairs(), sorted_pairs(), total_pairs()].concat();
+        assert_eq!(pairs.len(), 2 * (3 * 6 + 2) + 2 * 3 * 4 + 2 * 2);
+        for (lane, of, beside) in pairs {
+            let together = comparisons.iter().any(|group| {
+                [&of, &beside]
+                    .iter()
+                    .all(|name| group.iter().any(|one| one.name() == **name && one.lanes.contains(&lane)))
+            });
+            assert!(together, "{of} beside {beside}, {lane}");
+        }
+        for limit in sizes::LIMITS {
+            let names: Vec<String> = sizes::pages(limit).iter().map(Scenario::name).collect();
+            let total = (limit == sizes::TOTAL_LIMIT).then(|| grand_total(limit));
+            assert!([first(limit)].iter().chain(&total).all(|name| names.contains(name)), "{names:?}");
+        }
     }
 
     #[test]

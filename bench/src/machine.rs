@@ -39,7 +39,7 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     line.split_once(':').map(|(_, value)| value.trim())
 }
 
-/// Numbers and dots: what follows names somebody's build.
+/// Numbers and dots; what follows names a build.
 fn version(release: &str) -> &str {
     let end = release.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(release.len());
     &release[..end]

@@ -64,7 +64,7 @@ impl Pgbench {
         let prefix = folder.join(&name);
         let mut command = postgres.pgbench(database, scripts, clients)?;
         command.arg("-l").arg("--log-prefix").arg(&prefix).env("PGAPPNAME", &name);
-        // In a group of its own: while it stands still, the end of the shell that we were started from would end all of ours.
+        // In a group of its own: where one of a group stands still when its shell ends, the whole group gets SIGHUP.
         command.process_group(0);
         let child = command.spawn().context("pgbench")?;
         let pid = child.id().context("pgbench has ended already")?;

@@ -71,7 +71,7 @@ pub(crate) async fn run(bench: &mut Bench, site: &Site, empty: &Server) -> Resul
 }
 
 /// Scenarios by what is compared: those of one limit, number of connections and topic, with what they are held against.
-fn comparisons(scenarios: impl Iterator<Item = Scenario>) -> Vec<Vec<Scenario>> {
+pub(crate) fn comparisons(scenarios: impl Iterator<Item = Scenario>) -> Vec<Vec<Scenario>> {
     let mut comparisons: BTreeMap<(usize, usize, Topic), Vec<Scenario>> = BTreeMap::new();
     for scenario in scenarios {
         let topic = Topic::of(&scenario);

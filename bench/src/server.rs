@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -29,6 +30,12 @@ const CACHES_OFF: [(&str, &str); 2] =
 /// The setting by which no keys of pages are remembered.
 const NO_PAGES: (&str, &str) = ("VITRINE_CACHE_PAGE_BYTES_MAX", "0");
 
+/// The setting by which bodies have room: 4 GiB hold more than a million.
+const ALL_BODIES: (&str, &str) = ("VITRINE_CACHE_BODY_BYTES_MAX", "4294967296");
+
+/// How many servers were started.
+static SERVED: AtomicUsize = AtomicUsize::new(0);
+
 /// What a server remembers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caches {
@@ -36,6 +43,8 @@ pub(crate) enum Caches {
     On,
     /// Bodies and places as by default, and no keys of pages.
     WithoutPages,
+    /// The same, with room for the bodies of the whole large group.
+    AllBodies,
     /// None.
     Off,
 }
@@ -117,9 +126,12 @@ impl Launcher {
         match caches {
             Caches::On => {}
             Caches::WithoutPages => _ = command.env(NO_PAGES.0, NO_PAGES.1),
+            Caches::AllBodies => _ = command.envs([NO_PAGES, ALL_BODIES]),
             Caches::Off => _ = command.envs(CACHES_OFF),
         }
-        self.listening(command, &format!("serve-{}-{caches:?}", database.name)).await
+        // Several may run on a database at a time.
+        let number = SERVED.fetch_add(1, Ordering::Relaxed);
+        self.listening(command, &format!("serve-{}-{caches:?}-{number}", database.name)).await
     }
 
     /// Starts the empty handler.

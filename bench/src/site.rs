@@ -86,7 +86,7 @@ impl Site {
     }
 
     /// All servers, the one without caches first.
-    fn servers(&self) -> [&Server; 3] {
+    pub(crate) fn servers(&self) -> [&Server; 3] {
         [&self.plain, &self.keyed, &self.cached]
     }
 

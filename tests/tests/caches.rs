@@ -118,6 +118,8 @@ async fn what_is_kept_changes_no_answer() {
     let servers = start_all(&database);
     let mut chance = StdRng::seed_from_u64(20_261_121);
     for round in 0..ROUNDS {
+        // The collection shows another description each time; at first it is no asset of its own.
+        let collection = AssetSpec { described: 10 * round, ..AssetSpec::new(pubkey(1 << 40)) };
         let changed: Vec<AssetSpec> = (0..MEMBERS)
             .filter(|_| round == 0 || chance.random_bool(0.1))
             .collect::<Vec<_>>()
@@ -126,6 +128,7 @@ async fn what_is_kept_changes_no_answer() {
                 slot_updated: 1_000 * round as u64 + chance.random_range(0..1_000),
                 ..random_spec(number, &mut chance)
             })
+            .chain((round > 2).then_some(AssetSpec { slot_updated: 1_000 * round as u64, ..collection }))
             .collect();
         assets::write(&store, &changed).await;
         for _ in 0..CALLS_A_ROUND {
@@ -454,11 +457,12 @@ async fn a_restored_database_is_not_remembered_otherwise() {
             // As often as it takes to be remembered.
             for _ in 0..64 {
                 same_page(&store, &kept, plan).await;
-                if kept.remembers(plan) {
+                if kept.remembers(plan) || plan.limit == 0 {
                     break;
                 }
             }
-            assert!(kept.remembers(plan), "{plan:?}");
+            // Of a page without items there is nothing to remember.
+            assert!(kept.remembers(plan) || plan.limit == 0, "{plan:?}");
             same_page(&store, &kept, plan).await;
         }
     };

@@ -41,6 +41,9 @@ pub(crate) const SKIP: &str = "jump: Postgres's index-only OFFSET of the same ke
 pub(crate) const MORE: &str = "jump: boundaries remembered, more than the first page";
 pub(crate) const COLD_RATIO: &str = "jump: caches off, more than the first page, in OFFSETs of the same keys";
 
+pub(crate) const FRESH_RATIO: &str =
+    "jump: on a server that has just started, more than the first page, in OFFSETs of the same keys";
+
 /// Somebody who asks for pages and checks them.
 struct Jumper<'a> {
     connection: Connection,
@@ -84,6 +87,10 @@ pub(crate) async fn run(bench: &mut Bench, site: &Site) -> Result<()> {
         for (name, pages) in [(FRESH, some), (AGAIN, some), (OTHERS, others)] {
             for &page in pages {
                 let (first, jumped) = (cached.page(0).await?, cached.page(page).await?);
+                if name == FRESH {
+                    let counted = skipper.page(page).await?;
+                    bench.results.collect(FRESH_RATIO, "", [(jumped - first) / counted]);
+                }
                 bench.results.collect(FIRST, "ms", [first]);
                 bench.results.collect(name, "ms", [jumped]);
                 if name == OTHERS {
@@ -93,7 +100,7 @@ pub(crate) async fn run(bench: &mut Bench, site: &Site) -> Result<()> {
         }
         fresh.stop().await?;
     }
-    for name in [FIRST_COLD, COLD, SKIP, COLD_RATIO, FIRST, FRESH, AGAIN, OTHERS, MORE] {
+    for name in [FIRST_COLD, COLD, SKIP, COLD_RATIO, FIRST, FRESH, FRESH_RATIO, AGAIN, OTHERS, MORE] {
         if let Some(quartiles) = bench.results.find(name).and_then(Figure::quartiles) {
             bench.say(&format!("{name:72}  {quartiles}"));
         }

@@ -16,7 +16,7 @@ use crate::stats::{figure, float};
 use crate::usage;
 
 /// Names of the figures.
-pub(crate) const PEAK: &str = "memory: peak at 16 connections of 1000-item pages";
+pub(crate) const PEAK: &str = "memory: peak at 16 connections of 1000-item pages, and beside slow readers";
 pub(crate) const BEYOND_CACHE: &str = "memory: the same, without the bodies that the cache may hold";
 pub(crate) const HELD: &str = "memory: database connections that 24 slow readers hold";
 
@@ -45,6 +45,7 @@ pub(crate) async fn run(bench: &mut Bench, site: &Site) -> Result<()> {
         work: Work::Walk(Walk { first, next, by_number: true, ids, limit: 1000 }),
     };
     let report = bench.load("memory", &spec).await?;
+    let held = slow_readers(site, &server, &page.body()).await?;
     let peak = usage::memory(server.pid)?.peak;
     // A list that is smaller than the cache does not fill it.
     let cached = CacheSettings::default().body_bytes_max.min(report.body_bytes / WALKERS);
@@ -52,8 +53,6 @@ pub(crate) async fn run(bench: &mut Bench, site: &Site) -> Result<()> {
     bench.results.collect(PEAK, "MB", [float(peak) / 1e6]);
     bench.results.collect(BEYOND_CACHE, "MB", [float(beyond) / 1e6]);
     bench.say(&format!("{PEAK:64}  {} MB", figure(float(peak) / 1e6)));
-
-    let held = slow_readers(site, &server, &page.body()).await?;
     bench.results.collect(HELD, "", [float(held)]);
     bench.say(&format!("{HELD:64}  {held}"));
     server.stop().await

@@ -171,14 +171,14 @@ impl Shape {
     }
 }
 
-/// Statements in a part of the log, without those that no call waits for: about keys, and of a new session.
+/// Statements in a part of the log, without those that no call waits for: whether keys have changed, and of a new session.
 fn statements(log: &str) -> u64 {
     let mut count = 0;
     let mut entry = String::new();
     let mut end = |entry: &str| {
         let is_statement = entry.contains("LOG:  execute ") || entry.contains("LOG:  statement: ");
         // A session starts by setting things, and a pool may start one at any time.
-        let is_of_call = !entry.contains("api_key") && !entry.contains("statement: SET ");
+        let is_of_call = !entry.contains("api_key_epoch") && !entry.contains("statement: SET ");
         count += u64::from(is_statement && is_of_call);
     };
     for line in log.lines() {

@@ -24,7 +24,7 @@ const STORED_BYTES_MAX: usize = 0xffff;
 /// somebody has made for it: it follows chains of matches that are 32 times as long.
 const LEVEL_KEPT: i32 = 6;
 
-/// The quickest there is: on runs of bodies more than twice as fast as level 3, for a quarter more bytes.
+/// The quickest that compresses: on runs of bodies more than twice as fast as level 3, for a quarter more bytes.
 const LEVEL_ONCE: i32 = 1;
 
 /// Bits of deflate's window: 32 KiB.

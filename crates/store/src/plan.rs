@@ -41,6 +41,9 @@ pub struct AssetsPlan {
     pub encoding: Encoding,
 }
 
+/// The group key of collections.
+const COLLECTION: &str = "collection";
+
 /// A list by its name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ListRef {
@@ -56,6 +59,17 @@ impl ListRef {
     /// The list of an authority, a creator or an owner.
     pub fn of(kind: ListKind, address: Pubkey) -> Self {
         Self { kind, key: String::new(), value: address.as_bytes().to_vec() }
+    }
+
+    /// The members of a collection.
+    pub(crate) fn of_collection(id: Pubkey) -> Self {
+        Self { kind: ListKind::Group, key: COLLECTION.to_owned(), value: id.as_bytes().to_vec() }
+    }
+
+    /// The collection that every member is in; `None` where they may be in different ones.
+    pub(crate) fn collection(&self) -> Option<Pubkey> {
+        let is_one = self.kind == ListKind::Group && self.key == COLLECTION;
+        if is_one { Pubkey::try_from(&*self.value).ok() } else { None }
     }
 }
 

@@ -61,7 +61,7 @@ impl Store {
             None => by_rows(&mut connection, plan).await?,
         };
         let metadata = if plan.display.collection_metadata {
-            members::metadata(&mut connection, &members).await?
+            members::metadata(&mut connection, &mut members).await?
         } else {
             HashMap::new()
         };

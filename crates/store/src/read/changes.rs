@@ -125,7 +125,7 @@ impl Store {
             }
         }
         let metadata = if plan.display.collection_metadata {
-            members::metadata(&mut connection, &members).await?
+            members::metadata(&mut connection, &mut members).await?
         } else {
             HashMap::new()
         };

@@ -61,10 +61,10 @@ impl Lists {
     pub(super) fn new(filter: &Filter) -> Self {
         let conditions = &filter.conditions;
         let mut names = filter.not.clone();
-        names.extend(filter.not_collections.iter().copied().map(collection));
+        names.extend(filter.not_collections.iter().copied().map(ListRef::of_collection));
         names.extend(single(conditions));
         names.extend(creator(conditions));
-        names.extend(conditions.collections.iter().flatten().copied().map(collection));
+        names.extend(conditions.collections.iter().flatten().copied().map(ListRef::of_collection));
         names.extend(traits(conditions));
         names.sort_unstable_by(|a, b| (a.kind, &a.key, &a.value).cmp(&(b.kind, &b.key, &b.value)));
         names.dedup();
@@ -82,7 +82,8 @@ impl Lists {
 
     /// The lists that assets must stand in none of.
     pub(super) fn not(&self, filter: &Filter) -> Vec<i64> {
-        let collections = filter.not_collections.iter().flat_map(|id| self.of(&collection(*id), Some(true)));
+        let collections =
+            filter.not_collections.iter().flat_map(|id| self.of(&ListRef::of_collection(*id), Some(true)));
         let others = filter.not.iter().flat_map(|name| self.of(name, None));
         others.chain(collections).map(|list| list.id).collect()
     }
@@ -107,7 +108,13 @@ impl Lists {
     /// The lists of the collections: assets must stand in one of them.
     pub(super) fn collections(&self, conditions: &Conditions) -> Option<Vec<i64>> {
         let one_of = conditions.collections.as_ref()?;
-        Some(one_of.iter().flat_map(|id| self.of(&collection(*id), Some(true))).map(|list| list.id).collect())
+        Some(
+            one_of
+                .iter()
+                .flat_map(|id| self.of(&ListRef::of_collection(*id), Some(true)))
+                .map(|list| list.id)
+                .collect(),
+        )
     }
 
     /// What there is of a name, only verified or unverified where that is said.
@@ -122,7 +129,9 @@ impl Lists {
         let mut all: Vec<Vec<List>> = single.map(|name| self.of(&name, Some(true)).collect()).collect();
         all.extend(creator(conditions).map(|name| self.of(&name, conditions.creator_verified).collect()));
         if let Some(one_of) = &conditions.collections {
-            all.push(one_of.iter().flat_map(|id| self.of(&collection(*id), Some(true))).collect());
+            all.push(
+                one_of.iter().flat_map(|id| self.of(&ListRef::of_collection(*id), Some(true))).collect(),
+            );
         }
         all
     }
@@ -245,10 +254,6 @@ fn traits(conditions: &Conditions) -> Vec<ListRef> {
     let agent = (conditions.is_agent == Some(true)).then_some(Trait::Agent);
     let keys = [interface, burnt, agent].into_iter().flatten().filter_map(Trait::list);
     keys.map(|key| ListRef { kind: key.kind, key: key.key, value: key.value }).collect()
-}
-
-fn collection(id: Pubkey) -> ListRef {
-    ListRef { kind: ListKind::Group, key: "collection".to_owned(), value: id.as_bytes().to_vec() }
 }
 
 /// The codes of classes; of all where there are none.

@@ -36,7 +36,7 @@ pub fn statements() -> Vec<(String, &'static str)> {
 
 impl Store {
     /// Reads a page. One round trip where all bodies are kept, else two; one more where what was remembered of the list does
-    /// not hold any more, and one for collection metadata.
+    /// not hold any more, and one for the metadata of collections, but for the one that comes along with the bodies.
     pub async fn list(&self, plan: &ListPlan) -> Result<ListPage, StoreError> {
         self.reading(|| self.seek_and_read(plan)).await
     }
@@ -71,7 +71,7 @@ impl Store {
         }
         let (seek, head, mut members) = self.members(&mut connection, plan, seek, as_rendered).await?;
         let metadata = if plan.display.collection_metadata {
-            members::metadata(&mut connection, &members).await?
+            members::metadata(&mut connection, &mut members).await?
         } else {
             HashMap::new()
         };
@@ -106,7 +106,7 @@ impl Store {
             let filled = if let Some(page) = self.pages.get(&name) {
                 let head = members::head(connection, plan).await?;
                 if head.changed == page.versions {
-                    let members = Members::of(&page.keys, encoding);
+                    let members = Members::of(&page.keys, encoding).in_list_of(plan);
                     let filled = members::fill(connection, &self.bodies, plan.max_bytes, members).await?;
                     filled.map(|members| (Seek::NOTHING, head, members))
                 } else {

@@ -66,6 +66,11 @@ pub(super) struct Members {
     plain: Vec<Option<Body>>,
     /// The sort key of the last one.
     last_slot: Slot,
+    /// A collection whose metadata the page will show, as far as is known without its bodies: where these have to be read, it is
+    /// read with them.
+    along: Option<Pubkey>,
+    /// What was read of it; `None` where nothing was, or there is no such asset.
+    came_along: Option<(Pubkey, Option<Json>)>,
 }
 
 /// The page's items, appended as its rows come in: one statement, and one copy of each body.
@@ -137,7 +142,7 @@ pub(super) async fn by_keys(
     let last_slot = position(&row)?;
     let versions: Vec<i64> = row.try_get(5)?;
     let ids = ids.chunks(32).map(pubkey).collect::<Result<Vec<_>, _>>()?;
-    let members = Members::new(ids.into_iter().zip(versions), encoding, last_slot);
+    let members = Members::new(ids.into_iter().zip(versions), encoding, last_slot).in_list_of(plan);
     let filled = fill(connection, cache, plan.max_bytes, members).await?;
     Ok(filled.map(|members| (head, members)))
 }
@@ -175,7 +180,13 @@ impl Members {
             let behind = before.replace(member).filter(|_| encoding != Encoding::Identity);
             BodyKey { member, encoding, behind }
         });
-        Self { keys: keys.collect(), bodies: Vec::new(), plain: Vec::new(), last_slot }
+        Self { keys: keys.collect(), last_slot, ..Self::default() }
+    }
+
+    /// Members of a plan's list.
+    pub(super) fn in_list_of(mut self, plan: &ListPlan) -> Self {
+        self.along = plan.list.collection().filter(|_| plan.display.collection_metadata);
+        self
     }
 
     /// The members of a remembered page.
@@ -288,10 +299,15 @@ async fn read_plain(
     let places: HashMap<Pubkey, usize> =
         wanted.into_iter().map(|place| (members.keys[place].member.id, place)).collect();
     let mut bytes: usize = members.bodies.iter().flatten().map(|body| body.block.plain_len()).sum();
-    let mut rows = bodies_of(places.keys().copied()).fetch(connection);
+    let along = members.along.filter(|id| !places.contains_key(id));
+    members.came_along = along.map(|id| (id, None));
+    let mut rows = bodies_of(places.keys().copied().chain(along)).fetch(connection);
     while let Some(row) = rows.try_next().await? {
         let id = pubkey(row.try_get(0)?)?;
-        let place = places[&id];
+        let Some(&place) = places.get(&id) else {
+            members.came_along = Some((id, Some(shown(id, &row, &mut Vec::new())?)));
+            continue;
+        };
         let key = members.keys[place];
         if row.try_get::<i64, _>(1)? != key.member.version {
             return Ok(false);
@@ -318,27 +334,36 @@ async fn read_plain(
 /// What the members' collections show of themselves, each as it is now.
 pub(super) async fn metadata(
     connection: &mut PgConnection,
-    members: &Members,
+    members: &mut Members,
 ) -> Result<HashMap<Pubkey, Json>, StoreError> {
-    let ids = body::collections(members.parts().map(|(id, _, splices)| (id, &**splices)))?;
+    let mut ids = body::collections(members.parts().map(|(id, _, splices)| (id, &**splices)))?;
     let mut metadata = HashMap::new();
+    if let Some((id, found)) = members.came_along.take() {
+        ids.remove(&id);
+        metadata.extend(found.map(|shown| (id, shown)));
+    }
     if ids.is_empty() {
         return Ok(metadata);
     }
     let (mut plain, mut turns) = (Vec::new(), Turns::of(UNPACKED_IN_A_ROW));
     let mut rows = bodies_of(ids.into_iter()).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        let (id, body): (_, StoredBody<'_>) = (pubkey(row.try_get(0)?)?, row.try_get(2)?);
-        plain.clear();
-        body.append_to(id, &mut plain)?;
-        let shown = vitrine_model::collection_metadata(&plain).map_err(|error| {
-            let (table, column, key) = ("asset", "body", id.to_string());
-            StoreError::Inconsistent { table, column, key, reason: error.to_string() }
-        })?;
-        metadata.insert(id, shown);
+        let id = pubkey(row.try_get(0)?)?;
+        metadata.insert(id, shown(id, &row, &mut plain)?);
         turns.after(plain.len()).await;
     }
     Ok(metadata)
+}
+
+/// What a collection shows of itself, by its row, whose body is unpacked into `plain`.
+fn shown(id: Pubkey, row: &PgRow, plain: &mut Vec<u8>) -> Result<Json, StoreError> {
+    let body: StoredBody<'_> = row.try_get(2)?;
+    plain.clear();
+    body.append_to(id, plain)?;
+    vitrine_model::collection_metadata(plain).map_err(|error| {
+        let (table, column, key) = ("asset", "body", id.to_string());
+        StoreError::Inconsistent { table, column, key, reason: error.to_string() }
+    })
 }
 
 fn bodies_of(ids: impl Iterator<Item = Pubkey>) -> Query<'static, Postgres, PgArguments> {

@@ -55,7 +55,7 @@ struct Found {
 
 /// What became of a search.
 enum Tried {
-    Done(Found),
+    Done(Box<Found>),
     /// It takes another turn than it had.
     Again(Lane),
 }
@@ -82,7 +82,7 @@ impl Store {
         let mut turn = None;
         loop {
             match self.try_search(plan, end, turn.take()).await? {
-                Tried::Done(found) => return self.page(plan, found).await,
+                Tried::Done(found) => return self.page(plan, *found).await,
                 Tried::Again(lane) => {
                     // Half of what is left is for the search itself.
                     let wait = self.acquire_timeout.min(end.saturating_duration_since(Instant::now()) / 2);
@@ -126,7 +126,7 @@ impl Store {
             Ok(found) => {
                 transaction.commit().await?;
                 lease.done();
-                Ok(Tried::Done(found))
+                Ok(Tried::Done(Box::new(found)))
             }
             Err(error) if is_between_statements(&error) => {
                 transaction.rollback().await?;
@@ -167,9 +167,9 @@ impl Store {
         };
         let total = if plan.count { Some(count(connection, plan, lists, lead, clock).await?) } else { None };
         let members = members::fill(connection, &self.bodies, plan.max_bytes, keys.members).await?;
-        let Some(members) = members else { return Err(torn(lead)) };
+        let Some(mut members) = members else { return Err(torn(lead)) };
         let metadata = if plan.display.collection_metadata {
-            members::metadata(connection, &members).await?
+            members::metadata(connection, &mut members).await?
         } else {
             HashMap::new()
         };
