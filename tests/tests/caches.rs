@@ -118,8 +118,12 @@ async fn what_is_kept_changes_no_answer() {
     let servers = start_all(&database);
     let mut chance = StdRng::seed_from_u64(20_261_121);
     for round in 0..ROUNDS {
-        // The collection shows another description each time; at first it is no asset of its own.
-        let collection = AssetSpec { described: 10 * round, ..AssetSpec::new(pubkey(1 << 40)) };
+        // The collection shows another description each time; at first it is no asset, and then now and then its own member.
+        let collection = AssetSpec {
+            described: 10 * round,
+            collection: (round % 2 == 0).then_some((pubkey(1 << 40), true)),
+            ..AssetSpec::new(pubkey(1 << 40))
+        };
         let changed: Vec<AssetSpec> = (0..MEMBERS)
             .filter(|_| round == 0 || chance.random_bool(0.1))
             .collect::<Vec<_>>()

@@ -1,7 +1,7 @@
 //! One gzip member (RFC 1952) of deflate blocks (RFC 1951) that were made apart.
 
 use zlib_rs::crc32::{crc32, crc32_combine_gen, crc32_combine_op};
-use zlib_rs::{Deflate, DeflateFlush, Status};
+use zlib_rs::{Deflate, DeflateFlush, Status, compress_bound};
 
 use crate::compressor::Effort;
 
@@ -33,7 +33,7 @@ const WINDOW_BITS: u8 = 15;
 /// The same in bytes.
 const WINDOW_BYTES: usize = 1 << WINDOW_BITS;
 
-/// Room for what a flush adds to a compressed block, and for what deflate adds to what it cannot compress.
+/// Room for what a flush adds to a compressed block.
 const FLUSH_BYTES: usize = 64;
 
 /// A CRC-32, and what appends so many bytes to another one.
@@ -77,8 +77,8 @@ impl Deflator {
 
     /// Deflate blocks of the bytes, which stand behind `before`; the last one is a stored block up to where its length would follow.
     pub(crate) fn compress(&mut self, plain: &[u8], before: &[u8]) -> &[u8] {
-        // Deflate's own bound is 5 bytes for each 16 KiB.
-        self.out.resize(plain.len() + plain.len() / 1024 + FLUSH_BYTES, 0);
+        // At the quickest level what does not compress becomes an eighth longer.
+        self.out.resize(compress_bound(plain.len()) + FLUSH_BYTES, 0);
         self.deflate.reset();
         if !before.is_empty() {
             let window = &before[before.len().saturating_sub(WINDOW_BYTES)..];

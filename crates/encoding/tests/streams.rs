@@ -201,6 +201,16 @@ fn nothing_is_a_stream() {
     assert_decodes(&[(Bytes::new(), Way::Text), (Bytes::new(), Way::Encoded), (Bytes::new(), Way::Plain)]);
 }
 
+/// Bytes that take nine bits each at the quickest level, as much of them as is compressed at once.
+#[test]
+fn what_does_not_compress_decodes() {
+    let high: Vec<u8> = noise(5, 1 << 17).into_iter().map(|byte| byte | 0x90).collect();
+    let parts = |way: Way| [(Bytes::from(high.clone()), way), (Bytes::from_static(b"end"), Way::Text)];
+    for way in [Way::Plain, Way::Encoded] {
+        assert_decodes(&parts(way));
+    }
+}
+
 /// What the compressors must not take for a dictionary of theirs, and references as far back as they go.
 #[test]
 fn a_block_refers_back_to_anything() {

@@ -305,7 +305,9 @@ async fn read_plain(
     while let Some(row) = rows.try_next().await? {
         let id = pubkey(row.try_get(0)?)?;
         let Some(&place) = places.get(&id) else {
-            members.came_along = Some((id, Some(shown(id, &row, &mut Vec::new())?)));
+            let mut plain = Vec::new();
+            members.came_along = Some((id, Some(shown(id, &row, &mut plain)?)));
+            turns.after(plain.len()).await;
             continue;
         };
         let key = members.keys[place];
