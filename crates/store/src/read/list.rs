@@ -35,8 +35,9 @@ pub fn statements() -> Vec<(String, &'static str)> {
 }
 
 impl Store {
-    /// Reads a page. One round trip where all bodies are kept or none are, else two; one more where what was remembered of the list does
-    /// not hold any more, and one for the metadata of collections, but for the one that comes along with the bodies.
+    /// Reads a page. One round trip where all bodies are kept or none are, else two; one more where what was remembered of
+    /// the list does not hold any more, and one for the metadata of collections, but for the one that comes along with the
+    /// bodies.
     pub async fn list(&self, plan: &ListPlan) -> Result<ListPage, StoreError> {
         self.reading(|| self.seek_and_read(plan)).await
     }
