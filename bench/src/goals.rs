@@ -138,17 +138,14 @@ fn depth(results: &Results) -> Vec<Goal> {
 /// Pages deep down, and the first ones.
 fn deep_pairs() -> Vec<Pair> {
     let mut pairs = Vec::new();
-    for &lane in READERS {
-        for limit in LIMITS {
-            for way in ["cursor", "before", "after"] {
-                for depth in ["middle", "last"] {
-                    pairs.push((lane, format!("group/large/{depth}-by-{way}/{limit}/x1"), first(limit)));
-                }
+    let lists = LIMITS.map(|limit| ("group", limit)).into_iter().chain([("authority", 100)]);
+    for (kind, limit) in lists {
+        let of = |page: &str| format!("{kind}/large/{page}/{limit}/x1");
+        for way in ["cursor", "before", "after"] {
+            for depth in ["middle", "last"] {
+                let deep = of(&format!("{depth}-by-{way}"));
+                pairs.extend(READERS.iter().map(|&lane| (lane, deep.clone(), of("first"))));
             }
-        }
-        let of_authority = |page: &str| format!("authority/large/{page}/100/x1");
-        for page in ["middle-by-cursor", "last-by-cursor"] {
-            pairs.push((lane, of_authority(page), of_authority("first")));
         }
     }
     pairs
@@ -476,7 +473,7 @@ mod tests {
     fn whatever_is_compared_is_measured_side_by_side() {
         let comparisons = comparisons(Scenario::table().into_iter());
         let pairs = [deep_pairs(), sorted_pairs(), total_pairs()].concat();
-        assert_eq!(pairs.len(), 2 * (3 * 6 + 2) + 2 * 3 * 4 + 2 * 2);
+        assert_eq!(pairs.len(), 2 * 4 * 6 + 2 * 3 * 4 + 2 * 2);
         for (lane, of, beside) in pairs {
             let together = comparisons.iter().any(|group| {
                 [&of, &beside]

@@ -103,7 +103,7 @@ pub(crate) struct Scenario {
 const ALL: &[Lane] = &Lane::ALL;
 /// The product, with caches and without.
 pub(crate) const SERVERS: &[Lane] = &[Lane::Cached, Lane::Plain];
-/// The product where it reads the keys of a page each time: what tells one page from another, and one order.
+/// The product where it reads the keys of a page each time: what a page costs by where it lies and how it is sorted.
 pub(crate) const READERS: &[Lane] = &[Lane::Keyed, Lane::Plain];
 const BESIDE_POSTGRES: &[Lane] = &[Lane::Cached, Lane::Plain, Lane::Postgres];
 /// The same and Postgres alone.
@@ -144,14 +144,10 @@ impl Scenario {
             }
         }
         for limit in LIMITS {
-            table.extend(Self::places(
-                Group,
-                limit,
-                &[Mode::Cursor, Mode::Number, Mode::Before, Mode::After],
-            ));
+            table.extend(Self::places(Group, limit));
             table.extend(Self::orders(limit));
         }
-        table.extend(Self::places(Authority, 100, &[Mode::Cursor, Mode::Number]));
+        table.extend(Self::places(Authority, 100));
         for limit in [10, 100] {
             table.push(Self { grand_total: true, ..Self::first(Group, limit, 1, READERS) });
         }
@@ -174,10 +170,10 @@ impl Scenario {
     }
 
     /// Pages deep down the large list of a kind; by number also the first one.
-    fn places(kind: Kind, limit: usize, modes: &[Mode]) -> Vec<Self> {
+    fn places(kind: Kind, limit: usize) -> Vec<Self> {
         let first = Self::first(kind, limit, 1, READERS);
         let mut pages = Vec::new();
-        for &mode in modes {
+        for mode in [Mode::Cursor, Mode::Number, Mode::Before, Mode::After] {
             if mode == Mode::Number {
                 pages.push(Self { mode, ..first.clone() });
             }
